@@ -1,0 +1,48 @@
+//! `mod-myproxy`: what an administrator does from the command line.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod commands;
+
+/// The command line of mod_myproxy, the Apache httpd module that gives web applications the grid
+/// credential of their user.
+#[derive(Parser)]
+#[command(name = "mod-myproxy", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Decode and encode Pubcookie cookies
+    Cookie(commands::cookie::Arguments),
+    /// Fetch a credential from a MyProxy server
+    Logon(commands::logon::Arguments),
+    /// Show the credentials in a store directory
+    List(commands::list::Arguments),
+    /// Erase what has expired, is idle or orphaned from a store directory
+    Sweep(commands::sweep::Arguments),
+    /// Prepare a MyProxy server with a certification authority of its own
+    SetupServer(commands::setup_server::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Cookie(arguments) => commands::cookie::run(arguments),
+        Command::Logon(arguments) => commands::logon::run(arguments),
+        Command::List(arguments) => commands::list::run(arguments),
+        Command::Sweep(arguments) => commands::sweep::run(arguments),
+        Command::SetupServer(arguments) => commands::setup_server::run(arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mod-myproxy: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
