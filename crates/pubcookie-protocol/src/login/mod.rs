@@ -1,0 +1,1 @@
+//! The login server's side of the protocol.
