@@ -4,6 +4,7 @@
 //! when its guard is dropped, or when the process that holds the guard dies.
 #![forbid(unsafe_code)]
 
+pub mod browser;
 mod last_will;
 pub mod pki;
 mod private_directory;

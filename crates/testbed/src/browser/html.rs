@@ -1,6 +1,6 @@
 //! What a browser reads out of a page: its forms, its meta refresh, whether it submits itself.
 
-use html5gum::{DefaultEmitter, StartTag, StringReader, Token, Tokenizer};
+use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
 
 /// The parts of an HTML page that lead on to another request.
 #[derive(Debug, Default)]
@@ -31,7 +31,10 @@ pub struct Form {
 impl Form {
     /// The value of the first field called `name`.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+        self.fields
+            .iter()
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The form with `value` in the field `name`: the field is added where the page has none.
@@ -58,7 +61,7 @@ impl Document {
         let mut emitter = DefaultEmitter::default();
         emitter.naively_switch_states(true);
         let mut reader = Reader::default();
-        for token in Tokenizer::new_with_emitter(StringReader::new(html), emitter) {
+        for token in Tokenizer::new_with_emitter(html, emitter) {
             match token {
                 Ok(Token::StartTag(tag)) => reader.start(&tag),
                 Ok(Token::EndTag(tag)) => reader.end(&tag.name),
@@ -92,15 +95,16 @@ impl Reader {
             b"form" if !self.in_form => {
                 self.in_form = true;
                 self.document.forms.push(Form {
-                    name: attribute(tag, "name").or_else(|| attribute(tag, "id")).unwrap_or_default(),
+                    name: attribute(tag, "name")
+                        .or_else(|| attribute(tag, "id"))
+                        .unwrap_or_default(),
                     action: attribute(tag, "action").unwrap_or_default().trim().to_owned(),
                     post: attribute(tag, "method").is_some_and(|method| method.eq_ignore_ascii_case("post")),
                     ..Form::default()
                 });
             }
             b"input" => self.input(tag),
-            b"button" if !kind(tag, "submit").eq("submit") => {}
-            b"button" => self.button(tag),
+            b"button" if kind(tag, "submit") == "submit" => self.button(tag),
             b"textarea" => self.text_area = Some((attribute(tag, "name").unwrap_or_default(), String::new())),
             b"select" => self.select = attribute(tag, "name"),
             b"option" => self.option(tag),
@@ -136,7 +140,9 @@ impl Reader {
             return;
         }
         let content = attribute(tag, "content").unwrap_or_default();
-        let Some((_, rest)) = content.split_once([';', ',']) else { return };
+        let Some((_, rest)) = content.split_once([';', ',']) else {
+            return;
+        };
         let rest = rest.trim_start();
         let address = match rest.split_once('=') {
             Some((name, address)) if name.trim().eq_ignore_ascii_case("url") => address.trim(),
@@ -160,10 +166,13 @@ impl Reader {
     }
 
     fn button(&mut self, tag: &StartTag<()>) {
-        if let (true, Some(name), Some(form)) =
-            (self.in_form, attribute(tag, "name"), self.document.forms.last_mut())
-        {
-            form.buttons.push((name, attribute(tag, "value").unwrap_or_default()));
+        if let (true, Some(name), Some(form)) = (
+            self.in_form,
+            attribute(tag, "name"),
+            self.document.forms.last_mut(),
+        ) {
+            form.buttons
+                .push((name, attribute(tag, "value").unwrap_or_default()));
         }
     }
 
@@ -187,15 +196,21 @@ impl Reader {
 }
 
 fn attribute(tag: &StartTag<()>, name: &str) -> Option<String> {
-    tag.attributes.get(name.as_bytes()).map(|value| String::from_utf8_lossy(value).into_owned())
+    tag.attributes
+        .get(name.as_bytes())
+        .map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
 fn kind(tag: &StartTag<()>, default: &str) -> String {
-    attribute(tag, "type").unwrap_or_else(|| default.to_owned()).to_ascii_lowercase()
+    attribute(tag, "type")
+        .unwrap_or_else(|| default.to_owned())
+        .to_ascii_lowercase()
 }
 
 fn submits(script: &str) -> bool {
-    [".submit(", ".submit.click(", ".click(", ".requestSubmit("].iter().any(|call| script.contains(call))
+    [".submit(", ".submit.click(", ".click(", ".requestSubmit("]
+        .iter()
+        .any(|call| script.contains(call))
 }
 
 #[cfg(test)]
@@ -211,7 +226,9 @@ mod tests {
              <textarea name=area>a &lt; b</textarea><input type=submit name=go value=Log&#32;in></FORM>\
              <script>if (1 < 2) { '<form action=fake>' }</script>",
         );
-        let [form] = page.forms.as_slice() else { panic!("one form, not {:?}", page.forms) };
+        let [form] = page.forms.as_slice() else {
+            panic!("one form, not {:?}", page.forms)
+        };
         assert_eq!(form.action, "/login?a=1&b=2");
         assert!(form.post && !page.submits_itself);
         assert_eq!(
