@@ -1,0 +1,67 @@
+//! Request bodies, read through httpd's input filters: HTTP/1.1 with or without Content-Length, and HTTP/2.
+
+use std::ffi::{c_char, c_int};
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::{Request, ffi};
+
+/// Why a body could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum BodyError {
+    /// It is larger than the limit of the caller.
+    #[error("the request's body is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// httpd or the client broke it off; httpd wants to answer with this status (413 for LimitRequestBody).
+    #[error("the request's body could not be read (status {status})")]
+    Unreadable {
+        /// HTTP status.
+        status: u16,
+    },
+}
+
+impl Request<'_> {
+    /// The whole body, at most `limit` bytes of it. It may hold a pass phrase: it is wiped when dropped.
+    pub fn body(&self, limit: usize) -> Result<Zeroizing<Vec<u8>>, BodyError> {
+        // SAFETY: the request is this thread's.
+        let status = unsafe { ffi::ap_setup_client_block(self.raw(), ffi::REQUEST_CHUNKED_DECHUNK as c_int) };
+        if status != ffi::OK as c_int {
+            return Err(BodyError::Unreadable { status: u16::try_from(status).unwrap_or(400) });
+        }
+        let mut body = Zeroizing::new(Vec::new());
+        // SAFETY: likewise.
+        if unsafe { ffi::ap_should_client_block(self.raw()) } == 0 {
+            return Ok(body);
+        }
+        let mut block = Zeroizing::new([0u8; 8192]);
+        loop {
+            // SAFETY: httpd writes at most as many bytes as it is told that there are.
+            let length = unsafe {
+                ffi::ap_get_client_block(self.raw(), block.as_mut_ptr().cast::<c_char>(), block.len())
+            };
+            let length = match usize::try_from(length) {
+                Ok(0) => return Ok(body),
+                Ok(length) => length,
+                Err(_) => return Err(BodyError::Unreadable { status: 400 }),
+            };
+            if body.len() + length > limit {
+                return Err(BodyError::TooLarge { limit });
+            }
+            append_wiping(&mut body, &block[..length]);
+        }
+    }
+}
+
+/// Appends without leaving copies behind where the vector has to grow.
+fn append_wiping(body: &mut Zeroizing<Vec<u8>>, block: &[u8]) {
+    if body.len() + block.len() > body.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity((body.len() + block.len()) * 2));
+        larger.extend_from_slice(body);
+        *body = larger;
+    }
+    body.extend_from_slice(block);
+}

@@ -1,0 +1,286 @@
+//! Directives: their names, places and arguments, and what they do to a configuration.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::marker::PhantomData;
+use std::ptr;
+
+use super::guard::guarded;
+use super::module::Module;
+use super::server::NoServer;
+use super::{Pool, Server, ffi, text};
+
+/// Where a directive may stand.
+#[derive(Clone, Copy)]
+pub enum Place {
+    /// The main server and virtual hosts.
+    Server,
+    /// These, and Directory, Location and Files.
+    Directory,
+    /// Directory, Location, Files, and an .htaccess under `AllowOverride AuthConfig`.
+    Htaccess,
+    /// All of the above.
+    Anywhere,
+}
+
+impl Place {
+    const fn mask(self) -> c_int {
+        let mask = match self {
+            Place::Server => ffi::RSRC_CONF,
+            Place::Directory => ffi::RSRC_CONF | ffi::ACCESS_CONF,
+            Place::Htaccess => ffi::OR_AUTHCFG,
+            Place::Anywhere => ffi::RSRC_CONF | ffi::OR_AUTHCFG,
+        };
+        mask as c_int
+    }
+}
+
+/// How many arguments a directive takes.
+#[derive(Clone, Copy)]
+pub enum Count {
+    /// Exactly so many.
+    Exactly(usize),
+    /// From, to.
+    Between(usize, usize),
+    /// So many or more.
+    AtLeast(usize),
+}
+
+impl Count {
+    fn fits(self, count: usize) -> bool {
+        match self {
+            Count::Exactly(wanted) => count == wanted,
+            Count::Between(least, most) => (least..=most).contains(&count),
+            Count::AtLeast(least) => count >= least,
+        }
+    }
+}
+
+/// A directive of the module `M`.
+#[repr(transparent)]
+pub struct Directive<M>(ffi::command_rec, PhantomData<fn(M)>);
+
+// SAFETY: a command_rec is only read; its pointers are to 'static data and functions.
+unsafe impl<M> Sync for Directive<M> {}
+
+impl<M: Module> Directive<M> {
+    /// What ends a list of directives.
+    pub const END: Self = Self::record(ptr::null(), None, 0, ptr::null());
+
+    /// A directive that fills in the configuration of a server. `set` answers what is wrong with the value;
+    /// the directive's name is put before it.
+    pub const fn server<F>(name: &'static CStr, count: Count, usage: &'static CStr, set: F) -> Self
+    where
+        F: Fn(&mut M::Server, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
+    {
+        // A function item or a closure without captures has no bytes: its type alone says what it does.
+        const { assert!(size_of::<F>() == 0, "a directive's function must not capture anything") }
+        std::mem::forget(set);
+        Self::record(name.as_ptr(), Some(server_directive::<M, F>), Place::Server.mask(), usage.as_ptr())
+            .taking(count)
+    }
+
+    /// A directive that fills in the configuration of a directory.
+    pub const fn directory<F>(
+        name: &'static CStr,
+        place: Place,
+        count: Count,
+        usage: &'static CStr,
+        set: F,
+    ) -> Self
+    where
+        F: Fn(&mut M::Directory, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
+    {
+        const { assert!(size_of::<F>() == 0, "a directive's function must not capture anything") }
+        std::mem::forget(set);
+        Self::record(name.as_ptr(), Some(directory_directive::<M, F>), place.mask(), usage.as_ptr())
+            .taking(count)
+    }
+
+    const fn record(
+        name: *const c_char,
+        function: ArgumentsFunction,
+        mask: c_int,
+        usage: *const c_char,
+    ) -> Self {
+        let record = ffi::command_rec {
+            name,
+            func: ffi::cmd_func { take_argv: function },
+            cmd_data: ptr::null_mut(),
+            req_override: mask,
+            args_how: ffi::cmd_how_TAKE_ARGV,
+            errmsg: usage,
+        };
+        Directive(record, PhantomData)
+    }
+
+    /// The count travels in `cmd_data`, as two numbers of 16 bits: least and most.
+    const fn taking(mut self, count: Count) -> Self {
+        let (least, most) = match count {
+            Count::Exactly(wanted) => (wanted, wanted),
+            Count::Between(least, most) => (least, most),
+            Count::AtLeast(least) => (least, 0xFFFF),
+        };
+        self.0.cmd_data = ptr::without_provenance_mut(least << 16 | most);
+        self
+    }
+}
+
+type ArgumentsFunction = Option<
+    unsafe extern "C" fn(*mut ffi::cmd_parms, *mut c_void, c_int, *const *mut c_char) -> *const c_char,
+>;
+
+unsafe extern "C" fn server_directive<M: Module, F>(
+    command: *mut ffi::cmd_parms,
+    _: *mut c_void,
+    count: c_int,
+    values: *const *mut c_char,
+) -> *const c_char
+where
+    F: Fn(&mut M::Server, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
+{
+    // SAFETY: httpd passes a command with its server, whose configuration `create_server` made; while it
+    // reads configurations, nothing else has a reference to one.
+    unsafe {
+        let vector = (*(*command).server).module_config;
+        let config = ffi::ap_get_module_config(vector, M::record().raw());
+        apply::<M::Server, F>(command, config, count, values)
+    }
+}
+
+unsafe extern "C" fn directory_directive<M: Module, F>(
+    command: *mut ffi::cmd_parms,
+    config: *mut c_void,
+    count: c_int,
+    values: *const *mut c_char,
+) -> *const c_char
+where
+    F: Fn(&mut M::Directory, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
+{
+    // SAFETY: httpd passes the directory's configuration, which `create_directory` made, to nobody else.
+    unsafe { apply::<M::Directory, F>(command, config, count, values) }
+}
+
+/// # Safety
+/// The command lives, `config` is null or the only pointer in use to a `C`, and `values` are `count` strings.
+unsafe fn apply<C, F>(
+    command: *mut ffi::cmd_parms,
+    config: *mut c_void,
+    count: c_int,
+    values: *const *mut c_char,
+) -> *const c_char
+where
+    F: Fn(&mut C, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
+{
+    // SAFETY: the caller vouches for all three; F has no bytes (checked where the directive is made), so that
+    // a value of it can be made of nothing.
+    let (arguments, config, set) = unsafe {
+        let arguments = Arguments::new(&*command, count, values);
+        (arguments, config.cast::<C>().as_mut(), std::mem::zeroed::<F>())
+    };
+    let pool = arguments.pool();
+    let name = arguments.directive();
+    let result = guarded("directive", &NoServer, Err("internal error".to_owned()), || {
+        arguments.check_count()?;
+        set(config.ok_or("the configuration was not made")?, &arguments)
+    });
+    match result {
+        Ok(()) => ptr::null(),
+        Err(problem) => pool.copy(format!("{name}: {problem}")),
+    }
+}
+
+/// The arguments of a directive, and the place in the configuration where it stands.
+pub struct Arguments<'c> {
+    command: &'c ffi::cmd_parms,
+    values: Vec<&'c CStr>,
+}
+
+impl<'c> Arguments<'c> {
+    /// # Safety
+    /// `values` are `count` strings that live for `'c`, as the command does.
+    unsafe fn new(command: &'c ffi::cmd_parms, count: c_int, values: *const *mut c_char) -> Self {
+        let count = usize::try_from(count).unwrap_or(0);
+        // SAFETY: the caller vouches for `count` strings.
+        let values = unsafe { (0..count).filter_map(|index| text::borrow(*values.add(index))).collect() };
+        Arguments { command, values }
+    }
+
+    /// The directive's name, as httpd knows it.
+    pub fn directive(&self) -> &'c str {
+        // SAFETY: the command's record is one of ours, with a 'static name.
+        unsafe { text::borrow((*self.command.cmd).name) }.and_then(|name| name.to_str().ok()).unwrap_or("?")
+    }
+
+    /// The argument at an index. It is an error if it is missing or not UTF-8.
+    pub fn get(&self, index: usize) -> Result<&'c str, String> {
+        let value = self.values.get(index).ok_or("an argument is missing")?;
+        value.to_str().map_err(|_| format!("argument {} is not UTF-8", index + 1))
+    }
+
+    /// All arguments.
+    pub fn all(&self) -> Result<Vec<&'c str>, String> {
+        (0..self.values.len()).map(|index| self.get(index)).collect()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The first argument as On or Off.
+    pub fn flag(&self) -> Result<bool, String> {
+        match self.get(0)? {
+            value if value.eq_ignore_ascii_case("on") => Ok(true),
+            value if value.eq_ignore_ascii_case("off") => Ok(false),
+            value => Err(format!("must be On or Off, not \"{value}\"")),
+        }
+    }
+
+    /// The argument at an index as a whole number within limits.
+    pub fn number(&self, index: usize, limits: std::ops::RangeInclusive<i64>) -> Result<i64, String> {
+        let value = self.get(index)?;
+        value.parse().ok().filter(|number| limits.contains(number)).ok_or_else(|| {
+            format!("\"{value}\" is not a whole number from {} to {}", limits.start(), limits.end())
+        })
+    }
+
+    /// A path: absolute, or relative to ServerRoot.
+    pub fn path(&self, index: usize) -> Result<std::path::PathBuf, String> {
+        let path = self.get(index)?;
+        super::server::root_relative(self.pool(), path).ok_or_else(|| format!("\"{path}\" is not a path"))
+    }
+
+    /// The configuration's pool.
+    pub(super) fn pool(&self) -> Pool<'c> {
+        // SAFETY: the command's pool outlives the command.
+        unsafe { Pool::from_raw(self.command.pool) }
+    }
+
+    /// A pool for what is needed only while the configuration is read.
+    pub(super) fn temporary_pool(&self) -> Pool<'c> {
+        // SAFETY: likewise.
+        unsafe { Pool::from_raw(self.command.temp_pool) }
+    }
+
+    pub(super) fn command(&self) -> &'c ffi::cmd_parms {
+        self.command
+    }
+
+    /// The server whose configuration is being read.
+    pub fn server_of(&self) -> Server<'c> {
+        // SAFETY: a command's server outlives the command.
+        unsafe { Server::from_raw(self.command.server) }
+    }
+
+    fn check_count(&self) -> Result<(), String> {
+        // SAFETY: the command's record is one of ours.
+        let limits = unsafe { (*self.command.cmd).cmd_data }.addr();
+        let (least, most) = (limits >> 16, limits & 0xFFFF);
+        if Count::Between(least, most).fits(self.len()) {
+            return Ok(());
+        }
+        // SAFETY: the usage is a 'static string of ours.
+        let usage = unsafe { text::borrow((*self.command.cmd).errmsg) }.unwrap_or_default();
+        Err(format!("wrong number of arguments ({}). Usage: {}", self.len(), usage.to_string_lossy()))
+    }
+}

@@ -1,0 +1,70 @@
+//! A safe face for httpd 2.4: the only place of this package where `unsafe` stands.
+//!
+//! A module is a type that implements [`Module`]: its configurations, its directives, its hooks. It is
+//! announced to httpd with [`module_record!`]. Everything that httpd calls passes the panic guard in
+//! [`guard`]; everything that the module calls takes and gives Rust types whose lifetimes are those of
+//! httpd's pools.
+
+#![allow(unsafe_code)]
+
+mod body;
+mod directive;
+mod expression;
+mod ffi;
+mod guard;
+mod hooks;
+mod logging;
+mod module;
+mod mutex;
+mod optional;
+mod pool;
+mod provider;
+mod request;
+mod response;
+mod server;
+mod setup;
+mod socache;
+mod table;
+mod text;
+mod watchdog;
+
+pub use body::BodyError;
+pub use directive::{Arguments, Count, Directive, Place};
+pub use expression::Expression;
+pub use hooks::{Hooks, Order};
+pub use logging::{Level, Log, write_log};
+pub use module::{Config, Module, ModuleRecord};
+pub(crate) use module::module_record;
+pub use mutex::{GlobalMutex, GlobalMutexGuard};
+pub use optional::{OptionalCookie, OptionalNotice};
+pub use pool::Pool;
+pub use provider::{PasswordProvider, PasswordVerdict};
+pub use request::{Outcome, Request};
+pub use response::Response;
+pub use server::{ChildUser, Server};
+pub use setup::{ChildStart, Setup};
+pub use socache::{SharedCache, SharedCacheError};
+pub use table::Table;
+pub use watchdog::{WatchdogError, watch};
+
+/// One line in httpd's error log, on behalf of a module: `log!(MyProxy, request, Error, "...")`.
+///
+/// The message is only formatted where `LogLevel` lets it through.
+macro_rules! log {
+    ($module:ty, $target:expr, $level:ident, $($message:tt)+) => {{
+        const FILE: &::std::ffi::CStr = match ::std::ffi::CStr::from_bytes_with_nul(
+            concat!(file!(), "\0").as_bytes(),
+        ) {
+            Ok(file) => file,
+            Err(_) => c"",
+        };
+        $crate::httpd::write_log::<$module>(
+            &$target,
+            $crate::httpd::Level::$level,
+            FILE,
+            line!(),
+            format_args!($($message)+),
+        )
+    }};
+}
+pub(crate) use log;

@@ -1,0 +1,72 @@
+//! Answers that a module sends itself.
+
+use std::ffi::c_int;
+
+use super::{Outcome, Request, ffi};
+
+/// A whole answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Header names and values, in order. `Set-Cookie` may stand more than once.
+    pub headers: Vec<(String, String)>,
+    /// `Content-Type`.
+    pub content_type: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Request<'_> {
+    /// Sends an answer from a content handler, and ends the request.
+    pub fn respond(&self, response: &Response) -> Outcome {
+        let headers = self.response_headers_always();
+        for (name, value) in &response.headers {
+            if name.eq_ignore_ascii_case("set-cookie") {
+                headers.add(name, value);
+            } else {
+                headers.set(name, value);
+            }
+        }
+        let content_type = self.pool().copy(&response.content_type);
+        let length = c_int::try_from(response.body.len()).unwrap_or(c_int::MAX);
+        // SAFETY: the request is this thread's; httpd copies the body before ap_rwrite returns, and the
+        // content type lives in the request's pool.
+        unsafe {
+            (*self.raw()).status = c_int::from(response.status);
+            ffi::ap_set_content_type(self.raw(), content_type);
+            ffi::ap_set_content_length(self.raw(), response.body.len() as ffi::apr_off_t);
+            if (*self.raw()).header_only == 0 {
+                ffi::ap_rwrite(response.body.as_ptr().cast(), length, self.raw());
+            }
+        }
+        Outcome::Ok
+    }
+
+    /// Sends an answer from an authentication or access hook, where httpd has not inserted the output filters
+    /// yet: without them `Header always` (HSTS, CSP of the site) would be missing.
+    pub fn respond_early(&self, response: &Response) -> Outcome {
+        // SAFETY: the request is this thread's.
+        unsafe { ffi::ap_run_insert_filter(self.raw()) };
+        self.respond(response);
+        Outcome::Done
+    }
+
+    /// Throws away the body of the request, so that the connection can serve the next.
+    pub fn discard_body(&self) {
+        // SAFETY: the request is this thread's. A body that cannot be read ends the connection, which is
+        // httpd's to do.
+        let _ = unsafe { ffi::ap_discard_request_body(self.raw()) };
+    }
+
+    /// Sends the client elsewhere: 302, or 303 after a POST.
+    pub fn redirect(&self, location: &str) -> Outcome {
+        self.response_headers_always().set("Location", location);
+        Outcome::Status(if self.method() == "POST" { 303 } else { 302 })
+    }
+
+    /// A header of the request, where it is UTF-8.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers().get_str(name)
+    }
+}

@@ -1,0 +1,83 @@
+//! What a module can do while httpd starts.
+
+use std::ptr;
+
+use super::module::Module;
+use super::{Config, Pool, Server, ffi};
+
+/// httpd's start, with the configuration read.
+pub struct Setup<'s> {
+    pool: Pool<'s>,
+    temporary: Pool<'s>,
+    main: Server<'s>,
+}
+
+impl<'s> Setup<'s> {
+    pub(super) fn new(pool: Pool<'s>, temporary: Pool<'s>, main: Server<'s>) -> Self {
+        Setup { pool, temporary, main }
+    }
+
+    /// The configuration's pool.
+    pub fn pool(&self) -> Pool<'s> {
+        self.pool
+    }
+
+    /// A pool for what is needed only now.
+    pub fn temporary_pool(&self) -> Pool<'s> {
+        self.temporary
+    }
+
+    /// The main server.
+    pub fn main(&self) -> Server<'s> {
+        self.main
+    }
+
+    /// The main server and every virtual host.
+    pub fn servers(&self) -> impl Iterator<Item = Server<'s>> {
+        std::iter::successors(Some(self.main), |server| server.next())
+    }
+
+    /// Every server and virtual host with a configuration of its own. httpd lets a virtual host without
+    /// directives of the module share the main server's: what depends on the host's name needs its own.
+    pub fn separate_configs<M: Module>(&self) {
+        let Some(main) = self.main.config::<M>() else { return };
+        for server in self.servers().skip(1) {
+            if server.config::<M>().is_none_or(|config| ptr::eq(config, main)) {
+                let own = self.pool.own(M::Server::default().merged(main));
+                // SAFETY: httpd is starting, with one thread; the configuration is of the module's type and
+                // lives in the configuration's pool.
+                unsafe {
+                    let vector = (*server.raw()).module_config;
+                    ffi::ap_set_module_config(vector, M::record().raw(), ptr::from_mut(own).cast());
+                }
+            }
+        }
+    }
+}
+
+/// A child's start.
+pub struct ChildStart<'s> {
+    pool: Pool<'s>,
+    main: Server<'s>,
+}
+
+impl<'s> ChildStart<'s> {
+    pub(super) fn new(pool: Pool<'s>, main: Server<'s>) -> Self {
+        ChildStart { pool, main }
+    }
+
+    /// A pool that ends with the child.
+    pub fn pool(&self) -> Pool<'s> {
+        self.pool
+    }
+
+    /// The main server.
+    pub fn main(&self) -> Server<'s> {
+        self.main
+    }
+
+    /// The main server and every virtual host.
+    pub fn servers(&self) -> impl Iterator<Item = Server<'s>> {
+        std::iter::successors(Some(self.main), |server| server.next())
+    }
+}

@@ -1,0 +1,30 @@
+/* The macros of httpd that a binding generator cannot see. */
+
+#include "shim.h"
+
+int shim_request_logs_at(const request_rec *request, int level, int module_index)
+{
+    return APLOG_R_MODULE_IS_LEVEL(request, module_index, level) != 0;
+}
+
+int shim_server_logs_at(const server_rec *server, int level, int module_index)
+{
+    return APLOG_MODULE_IS_LEVEL(server, module_index, level) != 0;
+}
+
+void shim_log_request(const char *file, int line, int module_index, int level, const request_rec *request,
+                      const char *message)
+{
+    ap_log_rerror(file, line, module_index, level, 0, request, "%s", message);
+}
+
+void shim_log_server(const char *file, int line, int module_index, int level, const server_rec *server,
+                     const char *message)
+{
+    ap_log_error(file, line, module_index, level, 0, server, "%s", message);
+}
+
+/* The module record as this httpd declares it begins with what STANDARD20_MODULE_STUFF fills in. The Rust
+ * side fills the same fields; if they ever differ in number, this does not compile. */
+static const module standard_fields  __attribute__((unused)) = { STANDARD20_MODULE_STUFF, NULL, NULL, NULL,
+                                                                  NULL, NULL, NULL, 0 };
