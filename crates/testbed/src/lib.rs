@@ -4,11 +4,16 @@
 //! when its guard is dropped, or when the process that holds the guard dies.
 #![forbid(unsafe_code)]
 
+pub mod application;
+mod artifact;
 pub mod browser;
+pub mod httpd;
 mod last_will;
 pub mod pki;
 mod private_directory;
 mod process;
+pub mod redis;
 
+pub use artifact::artifact;
 pub use private_directory::{PrivateDirectory, write_file};
 pub use process::{Process, free_port, last_lines, wait_until};

@@ -1,0 +1,199 @@
+//! The application behind httpd: a CGI program that shows what httpd let it see.
+//!
+//! The program is `show-environment`; its page is for a person, and carries [`Seen`] for the tests.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use maud::{DOCTYPE, PreEscaped, html};
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::pkey::PKey;
+use openssl::x509::{X509, X509NameRef};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::artifact::artifact;
+
+/// What the application saw of one request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The whole CGI environment.
+    pub environment: BTreeMap<String, String>,
+    /// The request's body.
+    pub body: String,
+    /// The credential in the file that `X509_USER_PROXY` names, or why it cannot be read; none where the
+    /// variable is not set.
+    pub credential: Option<Result<Credential, String>>,
+}
+
+/// A credential as the application reads it from its file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// The subject of the first certificate, as `/DC=org/DC=example/CN=alice`.
+    pub subject: String,
+    /// Until when the first certificate is valid, RFC 3339 in UTC.
+    pub expires: String,
+    /// How many certificates the file holds.
+    pub certificates: usize,
+    /// Permission bits of the file, in octal.
+    pub mode: String,
+}
+
+impl Seen {
+    /// What this process sees, being a CGI program that has read `body`.
+    pub fn here(body: &[u8]) -> Self {
+        let environment: BTreeMap<String, String> = std::env::vars_os()
+            .map(|(name, value)| {
+                (
+                    name.to_string_lossy().into_owned(),
+                    value.to_string_lossy().into_owned(),
+                )
+            })
+            .collect();
+        let credential = environment
+            .get("X509_USER_PROXY")
+            .map(|file| Credential::read(Path::new(file)).map_err(|error| format!("{file}: {error:#}")));
+        Seen {
+            environment,
+            body: String::from_utf8_lossy(body).into_owned(),
+            credential,
+        }
+    }
+
+    /// What the application saw when it made this page.
+    ///
+    /// # Errors
+    /// Another program made it: the page is in the message.
+    pub fn in_page(page: &str) -> Result<Self> {
+        let json = page
+            .split_once(JSON_BEGIN)
+            .and_then(|(_, rest)| rest.split_once(JSON_END));
+        let (json, _) = json.with_context(|| format!("this page is not the application's: {page}"))?;
+        Ok(serde_json::from_str(json)?)
+    }
+
+    /// A variable of its environment.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str)
+    }
+
+    /// The credential, which has to be there.
+    ///
+    /// # Errors
+    /// There is none, or its file cannot be read: with what the application was told instead.
+    pub fn credential(&self) -> Result<&Credential> {
+        match &self.credential {
+            Some(Ok(credential)) => Ok(credential),
+            Some(Err(error)) => Err(anyhow::anyhow!(
+                "the application could not read its credential: {error}"
+            )),
+            None => Err(anyhow::anyhow!(
+                "the application got no credential: MYPROXY_ERROR is {:?}, {:?}",
+                self.variable("MYPROXY_ERROR"),
+                self.variable("MYPROXY_ERROR_DESC")
+            )),
+        }
+    }
+
+    /// The page for a person, with the JSON of this in it.
+    pub fn page(&self) -> Result<String> {
+        let json = serde_json::to_string(self)?.replace('<', "\\u003c");
+        let shown = |name: &str| self.variable(name).unwrap_or("(not set)").to_owned();
+        Ok(html! {
+            (DOCTYPE)
+            html lang="en" {
+                head { meta charset="utf-8"; title { "What the application sees" } }
+                body style="font: 1em sans-serif; max-width: 60em; margin: 2em auto" {
+                    h1 { "Hello, " (self.variable("REMOTE_USER").unwrap_or("stranger")) }
+                    table {
+                        @for name in SHOWN { tr { th align="left" { (name) } td { code { (shown(name)) } } } }
+                    }
+                    h2 { "The credential, as read from its file" }
+                    @match &self.credential {
+                        None => p { "There is none." },
+                        Some(Err(error)) => p { "It cannot be read: " (error) },
+                        Some(Ok(credential)) => ul {
+                            li { "subject " code { (credential.subject) } }
+                            li { "expires " (credential.expires) }
+                            li { (credential.certificates) " certificates, mode " (credential.mode) }
+                        },
+                    }
+                    p { a href="/logout" { "Log out" } }
+                    details {
+                        summary { "The whole environment" }
+                        table {
+                            @for (name, value) in &self.environment {
+                                tr { th align="left" { (name) } td { code { (value) } } }
+                            }
+                        }
+                    }
+                    (PreEscaped(JSON_BEGIN)) (PreEscaped(json)) (PreEscaped(JSON_END))
+                }
+            }
+        }
+        .into_string())
+    }
+}
+
+const JSON_BEGIN: &str = "<script type=\"application/json\">";
+const JSON_END: &str = "</script>";
+
+/// What a person wants to see first.
+const SHOWN: [&str; 9] = [
+    "REMOTE_USER",
+    "AUTH_TYPE",
+    "X509_USER_PROXY",
+    "AJP_X509_USER_PROXY",
+    "MYPROXY_CRED_SUBJECT",
+    "MYPROXY_CRED_EXPIRES",
+    "MYPROXY_ERROR",
+    "MYPROXY_ERROR_DESC",
+    "HTTP_COOKIE",
+];
+
+impl Credential {
+    /// Reads a credential file: certificate, private key, rest of the chain, in PEM.
+    fn read(file: &Path) -> Result<Self> {
+        let pem = zeroize::Zeroizing::new(fs::read(file)?);
+        let certificates = X509::stack_from_pem(&pem)?;
+        let first = certificates.first().context("no certificate")?;
+        let key = PKey::private_key_from_pem(&pem).context("no private key")?;
+        ensure!(
+            first.public_key()?.public_eq(&key),
+            "the key is not the first certificate's"
+        );
+        Ok(Credential {
+            subject: slashed(first.subject_name()),
+            expires: rfc3339(first.not_after())?,
+            certificates: certificates.len(),
+            mode: format!("{:04o}", fs::metadata(file)?.permissions().mode() & 0o7777),
+        })
+    }
+}
+
+/// Puts the program `show-environment` into `directory`, where httpd's user can run it, and answers its path.
+pub fn install(directory: &Path) -> Result<std::path::PathBuf> {
+    let program = directory.join("show-environment");
+    fs::copy(artifact("show-environment")?, &program)?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    Ok(program)
+}
+
+fn slashed(name: &X509NameRef) -> String {
+    name.entries()
+        .map(|entry| {
+            let key = entry.object().nid().short_name().unwrap_or("?");
+            format!("/{key}={}", String::from_utf8_lossy(entry.data().as_slice()))
+        })
+        .collect()
+}
+
+fn rfc3339(time: &Asn1TimeRef) -> Result<String> {
+    let since = Asn1Time::from_unix(0)?.diff(time)?;
+    let seconds = i64::from(since.days) * 86_400 + i64::from(since.secs);
+    Ok(OffsetDateTime::from_unix_timestamp(seconds)?.format(&Rfc3339)?)
+}
