@@ -1,0 +1,32 @@
+//! The symmetric key that an application server shares with the login server.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// The bytes of a key file that count.
+pub const CRYPT_KEY_SIZE: usize = 2048;
+
+/// The 2048 random bytes of a key file, from which each cookie picks its key. Wiped from memory when dropped.
+#[derive(Clone)]
+pub struct CryptKey(Zeroizing<Vec<u8>>);
+
+impl CryptKey {
+    /// Takes the first 2048 bytes of a key file. `None` if there are fewer.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes
+            .get(..CRYPT_KEY_SIZE)
+            .map(|key| Self(Zeroizing::new(key.to_vec())))
+    }
+
+    /// `SIZE` bytes at a cookie's index. An index is a byte, so that up to 1793 bytes can be asked for.
+    pub(crate) fn at<const SIZE: usize>(&self, index: u8) -> Zeroizing<[u8; SIZE]> {
+        Zeroizing::new(std::array::from_fn(|offset| self.0[usize::from(index) + offset]))
+    }
+}
+
+impl fmt::Debug for CryptKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CryptKey")
+    }
+}
