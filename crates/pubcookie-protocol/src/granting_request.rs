@@ -3,7 +3,6 @@
 //! It travels through the browser, unsigned, in the cookie `pubcookie_g_req` (GET method) or in a form field of that
 //! name (POST method): base64 of `name=value` fields joined by `&`.
 
-use crate::Encryption;
 use crate::app_id::{AppId, AppServerId};
 use crate::auth_type::Creds;
 use crate::host::Host;
@@ -12,6 +11,7 @@ use crate::reason::Reason;
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use granting_cookie::Encryption;
 use percent_encoding::{AsciiSet, CONTROLS};
 use std::str::FromStr;
 
@@ -140,7 +140,7 @@ impl GrantingRequest {
             self.app_server_id,
             self.app_id,
             self.creds,
-            version_of(self.encryption),
+            self.encryption.version(),
             percent::encode(self.request_method.as_bytes(), NOT_IN_FIELD),
             self.host,
             path,
@@ -175,7 +175,7 @@ impl GrantingRequest {
             app_id: fields.parse("two", |id| AppId::from_encoded(id.as_bytes()))?,
             creds: fields.parse("three", Creds::from_str)?,
             encryption: fields.parse("four", |version| {
-                encryption_of(version).ok_or("not a version: a5, a5a or a5A")
+                Encryption::from_version(version).ok_or("not a version: a5, a5a or a5A")
             })?,
             request_method: fields.text("five")?,
             host: fields.parse("six", Host::from_str)?,
@@ -218,21 +218,6 @@ impl Reauthentication {
     pub fn is_demanded(self) -> bool {
         self != Reauthentication::NotDemanded
     }
-}
-
-/// Field `four`: the version of the protocol with the letter of an encryption.
-pub fn version_of(encryption: Encryption) -> &'static str {
-    match encryption {
-        Encryption::Des => "a5",
-        Encryption::Aes => "a5a",
-        Encryption::AesDomain => "a5A",
-    }
-}
-
-fn encryption_of(version: &str) -> Option<Encryption> {
-    [Encryption::Des, Encryption::Aes, Encryption::AesDomain]
-        .into_iter()
-        .find(|&e| version_of(e) == version)
 }
 
 /// What would end a field or begin an escape in it.
@@ -343,8 +328,8 @@ mod tests {
 
     fn request() -> GrantingRequest {
         GrantingRequest {
-            app_server_id: AppServerId::configured(b"app1.example.edu").unwrap(),
-            app_id: AppId::configured(b"secureapp").unwrap(),
+            app_server_id: AppServerId::configured("app1.example.edu").unwrap(),
+            app_id: AppId::configured("secureapp").unwrap(),
             creds: Creds::FIRST,
             encryption: Encryption::Aes,
             request_method: "GET".into(),
@@ -425,7 +410,7 @@ mod tests {
             (clear.replace("one=app1.example.edu", "one="), "must not be empty"),
             (
                 clear.replace("one=app1", &format!("one={}", "a".repeat(40))),
-                "holds 39",
+                "room for 39",
             ),
             (clear.replace("five=GET", "five=GET%0d%0aX"), "control"),
             (format!("{clear}&x=%00"), "control"),

@@ -4,19 +4,16 @@
 
 pub mod app_id;
 pub mod auth_type;
+pub mod cookie_header;
+pub mod grant;
 pub mod granting_request;
 pub mod host;
 pub mod login;
 pub mod percent;
+pub mod pre_session;
 pub mod reason;
-
-/// How cookies between an app server and the login server are encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encryption {
-    /// DES
-    Des,
-    /// AES
-    Aes,
-    /// AES
-    AesDomain,
-}
+pub mod sealed;
+pub mod session;
+pub mod session_cookie;
+pub mod set_cookie;
+pub mod settings;

@@ -1,0 +1,277 @@
+//! Session cookies: a session in the sealed format, and in the original's.
+
+use crate::app_id::{AppId, AppServerId};
+use crate::auth_type::Creds;
+use crate::sealed::{SealingError, SealingKeys};
+use crate::session::Session;
+use crate::{cookie_header, set_cookie};
+use granting_cookie::{
+    Cookie, CookieType, CryptKey, EncryptError, EncryptedCookie, Encryption, Reauthentication, SignError,
+    SignedCookie, SigningKey, TextError, User, VerifyingCertificate, Version,
+};
+use std::str::FromStr;
+
+/// `PubcookieSessionFormat`: what is written, and what is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionFormat {
+    /// Writes and reads sealed cookies.
+    #[default]
+    Sealed,
+    /// Writes sealed cookies, reads both.
+    SealedLegacy,
+    /// Writes the original's cookies, reads both.
+    LegacySealed,
+    /// Writes and reads the original's cookies.
+    Legacy,
+}
+
+/// What makes and reads the session cookies of one app server.
+#[derive(Debug)]
+pub enum SessionCookies {
+    /// [`SessionFormat::Sealed`].
+    Sealed(SealingKeys),
+    /// [`SessionFormat::Legacy`].
+    Legacy(LegacyKeys),
+    /// Writes sealed cookies, reads both.
+    SealedLegacy(SealingKeys, LegacyKeys),
+    /// Writes the original's cookies, reads both.
+    LegacySealed(SealingKeys, LegacyKeys),
+}
+
+/// The keys of the original's session cookies.
+#[derive(Debug)]
+pub struct LegacyKeys {
+    /// `PubcookieSessionKeyFile`.
+    pub signing_key: SigningKey,
+    /// `PubcookieSessionCertFile`.
+    pub certificates: Vec<VerifyingCertificate>,
+    /// `PubcookieCryptKeyFile`.
+    pub crypt_key: CryptKey,
+    /// `PubcookieEncryption`.
+    pub encryption: Encryption,
+    /// The app server's own name, which is part of the key under [`Encryption::AesDomain`].
+    pub own_name: String,
+}
+
+/// A session that a cookie held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundSession {
+    /// The session; whether it counts is still to be checked.
+    pub session: Session,
+    /// It was not written as it would be now (another format, the previous key): write it anew.
+    pub outdated: bool,
+}
+
+/// Why a session cookie could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionCookieError {
+    /// Sealing failed.
+    #[error(transparent)]
+    Sealing(#[from] SealingError),
+    /// The user does not fit into the original's cookie.
+    #[error("the user does not fit into a legacy session cookie: {0}")]
+    User(#[from] TextError),
+    /// A time that the original's cookie cannot hold.
+    #[error("the time {0} does not fit into a legacy session cookie")]
+    Time(u64),
+    /// Signing failed.
+    #[error(transparent)]
+    Signing(#[from] SignError),
+    /// Encryption failed.
+    #[error(transparent)]
+    Encryption(#[from] EncryptError),
+    /// Name and value together are longer than a browser keeps.
+    #[error("the session cookie has {0} bytes; browsers keep {COOKIE_LIMIT}")]
+    TooLong(usize),
+}
+
+/// What browsers keep of one cookie, name and value, in bytes (RFC 6265, section 6.1).
+pub const COOKIE_LIMIT: usize = 4096;
+
+/// The most cookies of one name that are tried; a neighbour in the domain may plant as many as it likes.
+const TRIED_LIMIT: usize = 8;
+
+/// What the original writes into a session cookie's token field.
+const ORDINARY: i32 = 23;
+const REAUTHENTICATED: i32 = 24;
+
+impl SessionCookies {
+    /// The `Set-Cookie` value that keeps the session in the browser.
+    pub fn write(&self, session: &Session) -> Result<String, SessionCookieError> {
+        let (name, value) = match self {
+            SessionCookies::Sealed(keys) | SessionCookies::SealedLegacy(keys, _) => (
+                set_cookie::session(&session.app_id),
+                keys.seal(&to_bytes(session))?,
+            ),
+            SessionCookies::Legacy(keys) | SessionCookies::LegacySealed(_, keys) => {
+                (set_cookie::legacy_session(&session.app_id), keys.write(session)?)
+            }
+        };
+        let length = name.len() + 1 + value.len();
+        if length > COOKIE_LIMIT {
+            return Err(SessionCookieError::TooLong(length));
+        }
+        Ok(set_cookie::session_cookie(&name, &value))
+    }
+
+    /// Every session for this application that the request's Cookie header holds, in the order to be tried.
+    pub fn read(&self, cookie_header: &[u8], app_id: &AppId) -> Vec<FoundSession> {
+        match self {
+            SessionCookies::Sealed(keys) => read_sealed(keys, cookie_header, app_id, false),
+            SessionCookies::Legacy(keys) => keys.read(cookie_header, app_id, false),
+            SessionCookies::SealedLegacy(sealed, legacy) => {
+                let mut found = read_sealed(sealed, cookie_header, app_id, false);
+                found.extend(legacy.read(cookie_header, app_id, true));
+                found
+            }
+            SessionCookies::LegacySealed(sealed, legacy) => {
+                let mut found = legacy.read(cookie_header, app_id, false);
+                found.extend(read_sealed(sealed, cookie_header, app_id, true));
+                found
+            }
+        }
+    }
+}
+
+fn read_sealed(keys: &SealingKeys, header: &[u8], app_id: &AppId, outdated: bool) -> Vec<FoundSession> {
+    let name = set_cookie::session(app_id);
+    let sessions = cookie_header::values(header, &name)
+        .take(TRIED_LIMIT)
+        .filter_map(|value| {
+            let opened = keys.open(value)?;
+            let session = from_bytes(&opened.bytes)?;
+            Some(FoundSession {
+                session,
+                outdated: outdated || opened.under_previous_key,
+            })
+        });
+    sessions.collect()
+}
+
+impl LegacyKeys {
+    fn write(&self, session: &Session) -> Result<String, SessionCookieError> {
+        let time = |time: u64| u32::try_from(time).map_err(|_| SessionCookieError::Time(time));
+        let cookie = Cookie {
+            user: User::encode(&session.user)?,
+            version: Version::new(self.encryption, Reauthentication::Unknown),
+            app_server_id: session.app_server_id.to_field(),
+            app_id: session.app_id.to_field(),
+            cookie_type: CookieType::SESSION,
+            creds: session.creds.digit(),
+            pre_session_token: if session.reauthenticated {
+                REAUTHENTICATED
+            } else {
+                ORDINARY
+            },
+            create_time: time(session.create_time)?,
+            last_time: time(session.last_time)?,
+        };
+        let signed = SignedCookie::sign(&cookie, &self.signing_key)?;
+        let encrypted = signed.encrypt(self.encryption, &self.crypt_key, &self.own_name)?;
+        Ok(encrypted.to_base64().to_string())
+    }
+
+    fn read(&self, header: &[u8], app_id: &AppId, outdated: bool) -> Vec<FoundSession> {
+        let name = set_cookie::legacy_session(app_id);
+        let sessions = cookie_header::values(header, &name)
+            .take(TRIED_LIMIT)
+            .filter_map(|value| {
+                let encrypted = EncryptedCookie::from_base64(std::str::from_utf8(value).ok()?).ok()?;
+                let verified = encrypted
+                    .open(
+                        self.encryption,
+                        &self.crypt_key,
+                        &self.own_name,
+                        &self.certificates,
+                    )
+                    .ok()?;
+                Some(FoundSession {
+                    session: from_cookie(&verified.cookie)?,
+                    outdated,
+                })
+            });
+        sessions.collect()
+    }
+}
+
+/// The session that the original's cookie describes; `None` for a cookie of another type or version, or one whose
+/// text is not printable.
+fn from_cookie(cookie: &Cookie) -> Option<Session> {
+    let ours = cookie.cookie_type == CookieType::SESSION && cookie.version.is_compatible();
+    if !ours || !cookie.is_printable_ascii() {
+        return None;
+    }
+    Some(Session {
+        user: String::from_utf8(cookie.user.decoded()).ok()?,
+        app_id: AppId::from_encoded(cookie.app_id.as_bytes()).ok()?,
+        app_server_id: AppServerId::from_encoded(cookie.app_server_id.as_bytes()).ok()?,
+        creds: Creds::from_digit(cookie.creds)?,
+        reauthenticated: cookie.pre_session_token == REAUTHENTICATED,
+        create_time: cookie.create_time.into(),
+        last_time: cookie.last_time.into(),
+    })
+}
+
+/// The first byte of what is sealed, so that a later version can tell this one.
+const LAYOUT: u8 = 1;
+
+/// What is sealed: layout, creds, reauthenticated, create time, last time, then app server ID, app ID and user, each
+/// of the IDs behind its length.
+fn to_bytes(session: &Session) -> zeroize::Zeroizing<Vec<u8>> {
+    let mut bytes = vec![LAYOUT, session.creds.digit(), u8::from(session.reauthenticated)];
+    bytes.extend(session.create_time.to_be_bytes());
+    bytes.extend(session.last_time.to_be_bytes());
+    for id in [session.app_server_id.as_str(), session.app_id.as_str()] {
+        bytes.push(u8::try_from(id.len()).expect("an ID has at most 127 bytes"));
+        bytes.extend(id.as_bytes());
+    }
+    bytes.extend(session.user.as_bytes());
+    bytes.into()
+}
+
+fn from_bytes(bytes: &[u8]) -> Option<Session> {
+    let (&[LAYOUT, creds, reauthenticated @ 0..=1], rest) = bytes.split_first_chunk()? else {
+        return None;
+    };
+    let (create_time, rest) = rest.split_first_chunk()?;
+    let (last_time, rest) = rest.split_first_chunk()?;
+    let (app_server_id, rest) = length_and_text(rest)?;
+    let (app_id, user) = length_and_text(rest)?;
+    Some(Session {
+        user: std::str::from_utf8(user).ok()?.into(),
+        app_id: AppId::from_encoded(app_id).ok()?,
+        app_server_id: AppServerId::from_encoded(app_server_id).ok()?,
+        creds: Creds::from_digit(creds)?,
+        reauthenticated: reauthenticated == 1,
+        create_time: u64::from_be_bytes(*create_time),
+        last_time: u64::from_be_bytes(*last_time),
+    })
+}
+
+fn length_and_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&length, rest) = bytes.split_first()?;
+    rest.split_at_checked(length.into())
+}
+
+/// Not a session format.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not one of: sealed, legacy, sealed legacy, legacy sealed", .0.escape_debug())]
+pub struct UnknownSessionFormat(String);
+
+impl FromStr for SessionFormat {
+    type Err = UnknownSessionFormat;
+
+    fn from_str(text: &str) -> Result<SessionFormat, UnknownSessionFormat> {
+        let words: Vec<String> = text
+            .split_ascii_whitespace()
+            .map(str::to_ascii_lowercase)
+            .collect();
+        match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["sealed"] => Ok(SessionFormat::Sealed),
+            ["legacy"] => Ok(SessionFormat::Legacy),
+            ["sealed", "legacy"] => Ok(SessionFormat::SealedLegacy),
+            ["legacy", "sealed"] => Ok(SessionFormat::LegacySealed),
+            _ => Err(UnknownSessionFormat(text.chars().take(80).collect())),
+        }
+    }
+}
