@@ -1,1 +1,59 @@
-//! (under construction)
+//! Fetches a grid credential from a MyProxy server: a key of ours, signed by the server's certification
+//! authority, or a proxy certificate delegated from a credential that its owner stored there.
+//!
+//! ```no_run
+//! use myproxy_client::{Client, ClientOptions, GetRequest, Key, KeyFormat, KeySpec, Lifetime, PassPhrase, UserName};
+//!
+//! let client = Client::new(ClientOptions::new(vec!["myproxy.example.org".parse()?]))?;
+//! let key = Key::generate(KeySpec::Rsa2048)?;
+//! let credential = client.get(
+//!     &GetRequest {
+//!         user_name: UserName::new("alice")?,
+//!         pass_phrase: PassPhrase::new("correct horse")?,
+//!         lifetime: Lifetime::default(),
+//!         credential_name: None,
+//!     },
+//!     &key,
+//! )?;
+//! println!("{} until {:?}", credential.identity(), credential.not_after());
+//! let pem = credential.to_pem(KeyFormat::Pkcs1)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The protocol is that of the Grid Community Toolkit's MyProxy 2 (its document `PROTOCOL`) as the server really
+//! speaks it: over TLS 1.2 or 1.3, without framing, one message a write.
+//!
+//! Nothing here logs; what happened is in the [`Error`]. Calls block, for at most the time limits of
+//! [`ClientOptions`], and leave OpenSSL's error queue empty.
+#![forbid(unsafe_code)]
+
+mod chain;
+mod client;
+mod connection;
+mod conversation;
+mod credential;
+mod deadline;
+mod distinguished_name;
+mod error;
+mod error_queue;
+mod identity;
+mod key;
+mod request;
+mod resolve;
+mod response;
+mod server;
+mod signing_policy;
+mod timed_stream;
+mod trust;
+
+pub use chain::ChainProblem;
+pub use client::{Client, ClientOptions};
+pub use credential::{Credential, KeyFormat};
+pub use error::{Error, ErrorClass, Refusal, ServerWords, Step};
+pub use identity::WrongName;
+pub use key::{Key, KeyError, KeySpec};
+pub use request::{CredentialName, GetRequest, Input, InvalidInput, Lifetime, PassPhrase, UserName};
+pub use response::MalformedAnswer;
+pub use server::{DEFAULT_PORT, InvalidServer, Server, ServerIdentity};
+pub use signing_policy::SigningPolicyError;
+pub use trust::TrustProblem;

@@ -1,0 +1,60 @@
+//! The conversation on an open connection: flag, request, verdict, certificate request, chain, confirmation.
+
+use crate::connection::Connection;
+use crate::credential::Credential;
+use crate::error::{Error, Refusal, ServerWords, Step};
+use crate::key::Key;
+use crate::request::GetRequest;
+use crate::response::{self, Chain, MalformedAnswer, Response};
+use crate::trust::TrustDirectory;
+
+/// The first message: no delegation in the handshake (a GSI client could ask for one). It has to be alone in its record.
+const NO_DELEGATION: &[u8] = b"0";
+
+/// Gets a credential. From the first message on the server has seen the pass phrase, so whatever happens is final.
+pub fn get(
+    mut connection: Connection,
+    request: &GetRequest,
+    key: &Key,
+    trust: &TrustDirectory,
+) -> Result<Credential, Error> {
+    let certificate_request = key.certificate_request()?;
+    connection.send(Step::Verdict, NO_DELEGATION)?;
+    connection.send(Step::Verdict, &request.encode())?;
+    expect_ok(&mut connection, Step::Verdict)?;
+    connection.send(Step::Certificate, &certificate_request)?;
+    let chain = match connection.receive(Step::Certificate, response::chain)? {
+        Chain::Certificates(chain) => chain,
+        Chain::Refused(words) => return Err(refused(&connection, words)),
+    };
+    expect_ok(&mut connection, Step::Confirmation)?;
+    Credential::from_chain(&chain, key, trust).map_err(|source| Error::Credential {
+        server: connection.server().to_owned(),
+        source,
+    })
+}
+
+fn expect_ok(connection: &mut Connection, step: Step) -> Result<(), Error> {
+    let server = connection.server().to_owned();
+    match (connection.receive(step, response::response)?, step) {
+        (Response::Ok, _) => Ok(()),
+        (Response::Refused(words), _) => Err(refused(connection, words)),
+        (Response::Challenge, Step::Verdict) => Err(Error::Refused {
+            server,
+            refusal: Refusal::Challenge,
+            words: ServerWords::none(),
+        }),
+        (Response::Challenge, _) => Err(Error::Malformed {
+            server,
+            source: MalformedAnswer::OutOfPlace,
+        }),
+    }
+}
+
+fn refused(connection: &Connection, words: ServerWords) -> Error {
+    Error::Refused {
+        server: connection.server().to_owned(),
+        refusal: Refusal::from_words(&words),
+        words,
+    }
+}

@@ -1,0 +1,364 @@
+//! Why there is no credential.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use openssl::error::ErrorStack;
+
+use crate::chain::ChainProblem;
+use crate::identity::WrongName;
+use crate::response::MalformedAnswer;
+use crate::trust::TrustProblem;
+
+/// A logon that failed. `server` is the host and port that it failed at.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The server said no.
+    #[error("{server} refused: {refusal} (its words: \"{words}\")")]
+    Refused {
+        /// Host and port.
+        server: String,
+        /// What it refused.
+        refusal: Refusal,
+        /// How it said so.
+        words: ServerWords,
+    },
+    /// The host name could not be looked up.
+    #[error("cannot find the address of {server}: {source}")]
+    Lookup {
+        /// Host and port.
+        server: String,
+        /// The resolver's error.
+        source: io::Error,
+    },
+    /// No connection.
+    #[error("cannot connect to {server}: {source}")]
+    Connect {
+        /// Host, port and, where the host is a name, the address.
+        server: String,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A time limit passed.
+    #[error("{server} took longer than {} s: {step}", limit.as_secs_f32())]
+    Timeout {
+        /// Host and port.
+        server: String,
+        /// What was being waited for.
+        step: Step,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The connection ended in the middle of the conversation.
+    #[error("the connection to {server} broke: {step}: {source}")]
+    ConnectionLost {
+        /// Host and port.
+        server: String,
+        /// What was being waited for.
+        step: Step,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// Plain text came in place of a TLS handshake: how a MyProxy server reports that its own set-up (host certificate,
+    /// key, trust directory) is broken.
+    #[error(
+        "{server} answered without TLS: its set-up is broken, or it is no MyProxy server (its words: \"{words}\")"
+    )]
+    PlainText {
+        /// Host and port.
+        server: String,
+        /// The text.
+        words: ServerWords,
+    },
+    /// TLS failed for another reason than the certificate.
+    #[error("no TLS connection with {server}: {reason}")]
+    Tls {
+        /// Host and port.
+        server: String,
+        /// OpenSSL's reason.
+        reason: String,
+    },
+    /// The server's certificate is not trusted.
+    #[error("{server} is not trusted: {source}")]
+    Untrusted {
+        /// Host and port.
+        server: String,
+        /// What is wrong with the certificate, or with the trust directory.
+        source: TrustProblem,
+    },
+    /// The server's certificate is another server's.
+    #[error(
+        "{server} is not the server that was meant: {source} (if it is, name it with =NAME or by its DN)"
+    )]
+    WrongName {
+        /// Host and port.
+        server: String,
+        /// The names.
+        source: WrongName,
+    },
+    /// An answer that is not MyProxy.
+    #[error("{server} does not speak MyProxy: {source}")]
+    Malformed {
+        /// Host and port.
+        server: String,
+        /// What was wrong with it.
+        source: MalformedAnswer,
+    },
+    /// The credential that the server sent is not one to use.
+    #[error("{server} sent a credential that cannot be used: {source}")]
+    Credential {
+        /// Host and port.
+        server: String,
+        /// Which check failed.
+        source: ChainProblem,
+    },
+    /// No server was named.
+    #[error("no MyProxy server is configured")]
+    NoServer,
+    /// OpenSSL failed in this process.
+    #[error("OpenSSL failed: {0}")]
+    OpenSsl(#[from] ErrorStack),
+}
+
+/// What kind of failure it is: whom it concerns, and whether to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// The server said no to this user, pass phrase or request.
+    Refused,
+    /// No server could be asked. The only class for which the same request can succeed later.
+    Unreachable,
+    /// The server, or what it sent, is not to be trusted.
+    Untrusted,
+    /// Nothing of the server's: this process is at fault.
+    Internal,
+}
+
+impl Error {
+    /// The class.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Error::Refused { .. } => ErrorClass::Refused,
+            Error::Lookup { .. }
+            | Error::Connect { .. }
+            | Error::Timeout { .. }
+            | Error::ConnectionLost { .. }
+            | Error::PlainText { .. } => ErrorClass::Unreachable,
+            Error::Tls { .. }
+            | Error::Untrusted { .. }
+            | Error::WrongName { .. }
+            | Error::Malformed { .. }
+            | Error::Credential { .. } => ErrorClass::Untrusted,
+            Error::NoServer | Error::OpenSsl(_) => ErrorClass::Internal,
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_temporary(&self) -> bool {
+        self.class() == ErrorClass::Unreachable
+    }
+
+    /// The server's own words, where it said any.
+    pub fn server_words(&self) -> Option<&ServerWords> {
+        match self {
+            Error::Refused { words, .. } | Error::PlainText { words, .. } => Some(words),
+            _ => None,
+        }
+    }
+}
+
+/// What a server refuses, as far as its words tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refusal {
+    /// Not the pass phrase of this user or stored credential.
+    #[error("wrong pass phrase")]
+    WrongPassPhrase,
+    /// The server has no such user, or no credential stored for it.
+    #[error("unknown user")]
+    UnknownUser,
+    /// The server saw no pass phrase.
+    #[error("no pass phrase")]
+    NoPassPhrase,
+    /// The stored credential has expired: its owner has to store a new one.
+    #[error("the stored credential has expired")]
+    CredentialExpired,
+    /// The administrator locked the credential.
+    #[error("the credential is locked")]
+    CredentialLocked,
+    /// The server would not sign our certificate request.
+    #[error("the certificate request was not signed")]
+    CertificateRequest,
+    /// The server's or the credential's policy does not allow it.
+    #[error("the policy does not allow it")]
+    NotAuthorized,
+    /// The server wants a signature by the credential besides, which is for renewals.
+    #[error("a signature is asked for besides")]
+    Challenge,
+    /// Something else; see the words.
+    #[error("the request was not accepted")]
+    Other,
+}
+
+impl Refusal {
+    /// Reads the words of myproxy-server 6.2. The first line that is known decides: later ones may hold free text.
+    pub(crate) fn from_words(words: &ServerWords) -> Self {
+        words
+            .0
+            .lines()
+            .find_map(Self::from_line)
+            .unwrap_or(Refusal::Other)
+    }
+
+    fn from_line(line: &str) -> Option<Self> {
+        const KNOWN: [(&str, Refusal); 13] = [
+            ("unknown username: ", Refusal::UnknownUser),
+            ("No credentials exist ", Refusal::UnknownUser),
+            ("no credentials found ", Refusal::UnknownUser),
+            ("invalid password", Refusal::WrongPassPhrase),
+            ("Bad password", Refusal::WrongPassPhrase),
+            ("invalid credential passphrase", Refusal::WrongPassPhrase),
+            ("invalid pass phrase", Refusal::WrongPassPhrase),
+            ("no passphrase", Refusal::NoPassPhrase),
+            (
+                "X509_verify_cert() failed: certificate has expired",
+                Refusal::CredentialExpired,
+            ),
+            ("credential locked", Refusal::CredentialLocked),
+            ("Certificate generation failure.", Refusal::CertificateRequest),
+            ("Unable to delegate credentials.", Refusal::CertificateRequest),
+            ("authorization failed", Refusal::NotAuthorized),
+        ];
+        let known = KNOWN
+            .iter()
+            .find(|(text, _)| line.starts_with(text))
+            .map(|&(_, refusal)| refusal);
+        // `"<DN>" not authorized by server's authorized_retriever policy`
+        known.or_else(|| {
+            (line.starts_with('"') && line.contains("\" not authorized ")).then_some(Refusal::NotAuthorized)
+        })
+    }
+}
+
+/// What a server said, line by line. It may echo the user name or what a stranger made of it, so it is shown
+/// ([`fmt::Display`]) only as [`ServerWords::printable`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerWords(String);
+
+impl ServerWords {
+    pub(crate) fn from_lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Self {
+        ServerWords(lines.map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Nothing was said.
+    pub(crate) fn none() -> Self {
+        ServerWords(String::new())
+    }
+
+    /// All of it, as it came (invalid UTF-8 replaced).
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// At most 200 characters, all printable ASCII: lines joined by `; `, every other character a `?`.
+    pub fn printable(&self) -> String {
+        const LONGEST: usize = 200;
+        self.0
+            .lines()
+            .collect::<Vec<_>>()
+            .join("; ")
+            .chars()
+            .take(LONGEST)
+            .map(|c| if (' '..='~').contains(&c) { c } else { '?' })
+            .collect()
+    }
+}
+
+impl fmt::Display for ServerWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.printable())
+    }
+}
+
+impl fmt::Debug for ServerWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.printable())
+    }
+}
+
+/// The steps of a conversation, named by what is being waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The host's addresses.
+    Lookup,
+    /// The TCP connection.
+    Connect,
+    /// The TLS handshake.
+    Handshake,
+    /// The verdict on user and pass phrase.
+    Verdict,
+    /// The certificate chain.
+    Certificate,
+    /// The server's last word.
+    Confirmation,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Step::Lookup => "looking up the host name",
+            Step::Connect => "connecting",
+            Step::Handshake => "in the TLS handshake",
+            Step::Verdict => "waiting for the answer to the request",
+            Step::Certificate => "waiting for the certificate",
+            Step::Confirmation => "waiting for the confirmation",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> ServerWords {
+        ServerWords(text.to_owned())
+    }
+
+    #[test]
+    fn the_first_known_line_decides() {
+        for (text, refusal) in [
+            ("invalid password", Refusal::WrongPassPhrase),
+            (
+                "Bad password\ninvalid credential passphrase",
+                Refusal::WrongPassPhrase,
+            ),
+            ("unknown username: credential locked", Refusal::UnknownUser),
+            ("No credentials exist for username \"X\".", Refusal::UnknownUser),
+            ("no passphrase\nauthentication failed", Refusal::NoPassPhrase),
+            (
+                "X509_verify_cert() failed: certificate has expired",
+                Refusal::CredentialExpired,
+            ),
+            (
+                "credential locked\nunknown username: free text",
+                Refusal::CredentialLocked,
+            ),
+            ("Certificate generation failure.", Refusal::CertificateRequest),
+            ("Unable to delegate credentials.", Refusal::CertificateRequest),
+            (
+                "\"<anonymous>\" not authorized by server's authorized_retriever policy",
+                Refusal::NotAuthorized,
+            ),
+            ("error parsing request", Refusal::Other),
+            ("", Refusal::Other),
+        ] {
+            assert_eq!(Refusal::from_words(&words(text)), refusal, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_are_shown_short_and_printable() {
+        assert_eq!(words("one\ntwo\u{e9}\x1b[0m").printable(), "one; two??[0m");
+        assert_eq!(words(&"x".repeat(999)).printable().len(), 200);
+        assert_eq!(words("one\ntwo").as_str(), "one\ntwo");
+    }
+}

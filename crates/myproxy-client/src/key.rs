@@ -1,0 +1,147 @@
+//! The private key of a credential and the certificate request for it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{Id, PKey, PKeyRef, Private};
+use openssl::rsa::Rsa;
+use openssl::x509::X509Req;
+
+use crate::error_queue::ErrorQueue;
+
+/// Fewest bits of an RSA key that a grid accepts.
+const SHORTEST_RSA: u32 = 2048;
+
+/// The kind of key to make. RSA alone: a MyProxy server with a certification authority signs nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum KeySpec {
+    /// RSA with 2048 bits (some 140 ms to make with OpenSSL 3.0).
+    #[default]
+    Rsa2048,
+    /// RSA with 3072 bits.
+    Rsa3072,
+    /// RSA with 4096 bits (seconds to make).
+    Rsa4096,
+}
+
+impl KeySpec {
+    fn rsa_bits(self) -> u32 {
+        match self {
+            KeySpec::Rsa2048 => 2048,
+            KeySpec::Rsa3072 => 3072,
+            KeySpec::Rsa4096 => 4096,
+        }
+    }
+}
+
+/// Written `rsa:2048`, `rsa:3072` or `rsa:4096`.
+impl FromStr for KeySpec {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        match text.to_ascii_lowercase().as_str() {
+            "rsa:2048" => Ok(KeySpec::Rsa2048),
+            "rsa:3072" => Ok(KeySpec::Rsa3072),
+            "rsa:4096" => Ok(KeySpec::Rsa4096),
+            _ => Err(KeyError::Spec(text.to_owned())),
+        }
+    }
+}
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// Not the name of a kind of key.
+    #[error("\"{0}\" is not a kind of key: write rsa:2048, rsa:3072 or rsa:4096")]
+    Spec(String),
+    /// A MyProxy server would not sign it.
+    #[error("the key is not RSA with at least {SHORTEST_RSA} bits")]
+    Unsuitable,
+    /// OpenSSL could not make it.
+    #[error("OpenSSL could not make the key: {0}")]
+    OpenSsl(#[from] ErrorStack),
+}
+
+/// An RSA private key of at least 2048 bits. A clone is the same key; OpenSSL zeroises it with the last of them.
+#[derive(Clone)]
+pub struct Key(PKey<Private>);
+
+impl Key {
+    /// Makes a new key.
+    pub fn generate(spec: KeySpec) -> Result<Self, KeyError> {
+        let _queue = ErrorQueue::guard();
+        Ok(Key(PKey::from_rsa(Rsa::generate(spec.rsa_bits())?)?))
+    }
+
+    pub(crate) fn pkey(&self) -> &PKeyRef<Private> {
+        &self.0
+    }
+
+    /// A PKCS#10 request for a certificate, in DER: signed with SHA-256, its subject left to the server.
+    pub(crate) fn certificate_request(&self) -> Result<Vec<u8>, ErrorStack> {
+        let mut request = X509Req::builder()?;
+        request.set_version(0)?;
+        request.set_pubkey(&self.0)?;
+        request.sign(&self.0, MessageDigest::sha256())?;
+        request.build().to_der()
+    }
+}
+
+/// A key that the caller made.
+impl TryFrom<PKey<Private>> for Key {
+    type Error = KeyError;
+
+    fn try_from(key: PKey<Private>) -> Result<Self, KeyError> {
+        if key.id() == Id::RSA && key.bits() >= SHORTEST_RSA {
+            Ok(Key(key))
+        } else {
+            Err(KeyError::Unsuitable)
+        }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key(RSA, {} bits)", self.0.bits())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openssl::ec::{EcGroup, EcKey};
+    use openssl::nid::Nid;
+
+    use super::*;
+
+    #[test]
+    fn the_request_is_signed_with_our_key_and_names_nobody() {
+        let key = Key::generate(KeySpec::Rsa2048).unwrap();
+        let request = X509Req::from_der(&key.certificate_request().unwrap()).unwrap();
+        assert!(request.verify(key.pkey()).unwrap());
+        assert!(request.public_key().unwrap().public_eq(key.pkey()));
+        assert_eq!(request.subject_name().entries().count(), 0);
+    }
+
+    #[test]
+    fn a_key_that_no_server_would_sign_is_refused() {
+        let short = PKey::from_rsa(Rsa::generate(1024).unwrap()).unwrap();
+        assert!(matches!(Key::try_from(short), Err(KeyError::Unsuitable)));
+        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let elliptic = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
+        assert!(matches!(Key::try_from(elliptic), Err(KeyError::Unsuitable)));
+    }
+
+    #[test]
+    fn kinds_of_keys_have_names() {
+        assert_eq!("RSA:3072".parse::<KeySpec>().unwrap(), KeySpec::Rsa3072);
+        assert!("rsa:1024".parse::<KeySpec>().is_err());
+    }
+
+    #[test]
+    fn a_key_is_not_shown() {
+        let key = Key::generate(KeySpec::Rsa2048).unwrap();
+        assert_eq!(format!("{key:?}"), "Key(RSA, 2048 bits)");
+    }
+}

@@ -1,0 +1,252 @@
+//! The server's answers: text messages that end in NUL, and the certificate chain. There is no framing, so each parser
+//! says `None` as long as bytes are missing, and otherwise how many it took.
+
+use crate::error::ServerWords;
+
+/// Longest answer that is read, in bytes: the server's own limit.
+const LONGEST_ANSWER: usize = 1 << 20;
+
+const VERSION_LINE: &[u8] = b"VERSION=MYPROXYv2\n";
+
+/// A text message.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Response {
+    /// `RESPONSE=0`.
+    Ok,
+    /// `RESPONSE=1`, with the server's words.
+    Refused(ServerWords),
+    /// `RESPONSE=2`: the server wants a signature besides.
+    Challenge,
+}
+
+/// What comes after the certificate request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Chain {
+    /// Certificates in DER, the new one first.
+    Certificates(Vec<Vec<u8>>),
+    /// An error in their place.
+    Refused(ServerWords),
+}
+
+/// An answer that is not MyProxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedAnswer {
+    /// In TLS 1.3 the server sends one zero byte first.
+    #[error("the byte {0:#04x} came before the request, expected was 0x00")]
+    Greeting(u8),
+    /// No `VERSION=MYPROXYv2`.
+    #[error("the answer does not begin with VERSION=MYPROXYv2")]
+    Version,
+    /// No `RESPONSE=`, or an unknown one.
+    #[error("the answer has no RESPONSE of 0, 1 or 2")]
+    Response,
+    /// A challenge, or an acceptance, where none can be.
+    #[error("the answer does not fit the state of the conversation")]
+    OutOfPlace,
+    /// A chain of no certificates.
+    #[error("the certificate chain is empty")]
+    NoCertificate,
+    /// Bytes that are no certificate.
+    #[error("certificate {0} of the chain is not a DER certificate")]
+    Certificate(usize),
+    /// Over 1 MiB.
+    #[error("the answer is longer than {LONGEST_ANSWER} bytes")]
+    TooLong,
+}
+
+/// What a parser found and how many bytes it took; `None`: more has to be read.
+pub type Parsed<T> = Result<Option<(T, usize)>, MalformedAnswer>;
+
+/// The zero byte that a server sends after a TLS 1.3 handshake.
+pub fn greeting(received: &[u8]) -> Parsed<()> {
+    match received.first() {
+        None => Ok(None),
+        Some(0) => Ok(Some(((), 1))),
+        Some(&other) => Err(MalformedAnswer::Greeting(other)),
+    }
+}
+
+/// A text message.
+pub fn response(received: &[u8]) -> Parsed<Response> {
+    let start = &received[..received.len().min(VERSION_LINE.len())];
+    if !VERSION_LINE.starts_with(start) {
+        return Err(MalformedAnswer::Version);
+    }
+    let Some(length) = received.iter().position(|&byte| byte == 0) else {
+        return incomplete(received);
+    };
+    if length < VERSION_LINE.len() {
+        return Err(MalformedAnswer::Version);
+    }
+    let mut lines = received[VERSION_LINE.len()..length]
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty());
+    let response = match lines.find_map(|line| line.strip_prefix(b"RESPONSE=")) {
+        Some(b"0") => Response::Ok,
+        Some(b"1") => Response::Refused(ServerWords::from_lines(
+            lines.map(|line| line.strip_prefix(b"ERROR=").unwrap_or(line)),
+        )),
+        Some(b"2") => Response::Challenge,
+        _ => return Err(MalformedAnswer::Response),
+    };
+    Ok(Some((response, length + 1)))
+}
+
+/// One byte with the number of certificates, then the certificates in DER.
+pub fn chain(received: &[u8]) -> Parsed<Chain> {
+    // A count of 0x56 and a certificate begin with "V0", an error with "VE".
+    if received.starts_with(&VERSION_LINE[..2]) {
+        return match response(received)? {
+            Some((Response::Refused(words), length)) => Ok(Some((Chain::Refused(words), length))),
+            Some(_) => Err(MalformedAnswer::OutOfPlace),
+            None => Ok(None),
+        };
+    }
+    let Some(&count) = received.first() else {
+        return Ok(None);
+    };
+    if count == 0 {
+        return Err(MalformedAnswer::NoCertificate);
+    }
+    let mut certificates = Vec::new();
+    let mut position = 1;
+    for index in 1..=usize::from(count) {
+        let rest = &received[position..];
+        let Some(length) =
+            der_length(rest).map_err(|problem| problem.unwrap_or(MalformedAnswer::Certificate(index)))?
+        else {
+            return incomplete(received);
+        };
+        let Some(certificate) = rest.get(..length) else {
+            return incomplete(received);
+        };
+        certificates.push(certificate.to_vec());
+        position += length;
+    }
+    Ok(Some((Chain::Certificates(certificates), position)))
+}
+
+fn incomplete<T>(received: &[u8]) -> Parsed<T> {
+    if received.len() > LONGEST_ANSWER {
+        Err(MalformedAnswer::TooLong)
+    } else {
+        Ok(None)
+    }
+}
+
+/// The length of the DER SEQUENCE that begins here, with its header; `Ok(None)` as long as the header is incomplete,
+/// `Err(None)` where no SEQUENCE with a length in its shortest form begins.
+fn der_length(bytes: &[u8]) -> Result<Option<usize>, Option<MalformedAnswer>> {
+    match bytes {
+        [] | [0x30] => Ok(None),
+        [0x30, short @ 0..=0x7f, ..] => Ok(Some(2 + usize::from(*short))),
+        [0x30, long @ 0x81..=0x84, rest @ ..] => {
+            let octets = usize::from(long & 0x7f);
+            let Some(octets) = rest.get(..octets) else {
+                return Ok(None);
+            };
+            let length = octets
+                .iter()
+                .fold(0_usize, |length, &octet| length << 8 | usize::from(octet));
+            if length > LONGEST_ANSWER {
+                Err(Some(MalformedAnswer::TooLong))
+            } else {
+                Ok(Some(2 + octets.len() + length))
+            }
+        }
+        _ => Err(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn words(text: &str) -> ServerWords {
+        ServerWords::from_lines(text.lines().map(str::as_bytes))
+    }
+
+    #[test]
+    fn a_response_may_come_in_pieces_and_with_what_follows() {
+        let message =
+            b"VERSION=MYPROXYv2\nRESPONSE=1\nERROR=Bad password\nERROR=invalid credential passphrase\n\0";
+        for cut in 0..message.len() {
+            assert_eq!(response(&message[..cut]), Ok(None), "{cut}");
+        }
+        let more = [message.as_slice(), b"more"].concat();
+        let refused = Response::Refused(words("Bad password\ninvalid credential passphrase"));
+        assert_eq!(response(&more), Ok(Some((refused, message.len()))));
+    }
+
+    #[test]
+    fn what_is_not_myproxy_is_refused_at_once() {
+        assert_eq!(response(b"HTTP/1.1 400"), Err(MalformedAnswer::Version));
+        assert_eq!(response(b"VERSION=MYPROXYv1\n"), Err(MalformedAnswer::Version));
+        assert_eq!(response(b"VERSION=\0"), Err(MalformedAnswer::Version));
+        assert_eq!(
+            response(b"VERSION=MYPROXYv2\nRESPONSE=7\n\0"),
+            Err(MalformedAnswer::Response)
+        );
+        assert_eq!(response(b"VERSION=MYPROXYv2\n\0"), Err(MalformedAnswer::Response));
+        assert_eq!(greeting(b"V"), Err(MalformedAnswer::Greeting(b'V')));
+    }
+
+    #[test]
+    fn a_chain_is_cut_into_its_certificates() {
+        let bytes = [
+            &[2, 0x30, 3, 1, 2, 3, 0x30, 0x81, 0x80][..],
+            &[9; 0x80],
+            b"VERSION=",
+        ]
+        .concat();
+        let first = vec![0x30, 3, 1, 2, 3];
+        let second = [&[0x30, 0x81, 0x80][..], &[9; 0x80]].concat();
+        let length = 1 + first.len() + second.len();
+        for cut in 0..length {
+            assert_eq!(chain(&bytes[..cut]), Ok(None), "{cut}");
+        }
+        assert_eq!(
+            chain(&bytes),
+            Ok(Some((Chain::Certificates(vec![first, second]), length)))
+        );
+    }
+
+    #[test]
+    fn an_error_may_come_in_place_of_the_chain() {
+        let message = b"VERSION=MYPROXYv2\nRESPONSE=1\nERROR=Certificate generation failure.\n\0";
+        let refused = Chain::Refused(words("Certificate generation failure."));
+        assert_eq!(chain(message), Ok(Some((refused, message.len()))));
+        assert_eq!(
+            chain(b"VERSION=MYPROXYv2\nRESPONSE=0\n\0"),
+            Err(MalformedAnswer::OutOfPlace)
+        );
+        let mut many = vec![b'V'];
+        (0..0x56).for_each(|_| many.extend([0x30, 1, 0]));
+        assert!(matches!(chain(&many), Ok(Some((Chain::Certificates(list), _))) if list.len() == 0x56));
+    }
+
+    #[test]
+    fn oversized_and_impossible_lengths_are_refused() {
+        assert_eq!(chain(&[0]), Err(MalformedAnswer::NoCertificate));
+        assert_eq!(chain(&[1, 0x31, 0]), Err(MalformedAnswer::Certificate(1)));
+        assert_eq!(chain(&[1, 0x30, 0x80]), Err(MalformedAnswer::Certificate(1)));
+        assert_eq!(chain(&[2, 0x30, 0, 0x02]), Err(MalformedAnswer::Certificate(2)));
+        assert_eq!(
+            chain(&[1, 0x30, 0x84, 0xff, 0xff, 0xff, 0xff]),
+            Err(MalformedAnswer::TooLong)
+        );
+        let endless = [VERSION_LINE, &vec![b'x'; LONGEST_ANSWER]].concat();
+        assert_eq!(response(&endless), Err(MalformedAnswer::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>) {
+            let _ = (greeting(&bytes), response(&bytes), chain(&bytes));
+            let _ = chain(&[b"\x03\x30".as_slice(), &bytes].concat());
+            let _ = response(&[VERSION_LINE, &bytes].concat());
+        }
+    }
+}
