@@ -1,0 +1,378 @@
+//! The credential store: look up at every request, publish after a logon, erase at a logout.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::directory::Directory;
+use crate::error::{group_name, user_name};
+use crate::examine::{Examiner, Stored, digest, record_name};
+use crate::file::{Ownership, Stamp, Temporary};
+use crate::lock::{self, Lock, Range};
+use crate::record::StoredRecord;
+use crate::{Certificate, CredentialName, EndedSession, Error, Record, SessionId, SessionStore};
+
+/// How long a change may wait for another one to the same files, which takes milliseconds.
+pub(crate) const CHANGE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Mode, owner and group of credential files (`MyProxyFilePermissions`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilePermissions {
+    mode: u32,
+    uid: Option<u32>,
+    gid: Option<u32>,
+}
+
+impl FilePermissions {
+    /// `mode` as in `chmod`; `None` leaves user and group as the process has them.
+    ///
+    /// # Errors
+    /// [`Error::FileMode`] for a mode with which the owner cannot read, others can, or anybody can execute or
+    /// the group write.
+    pub fn new(mode: u32, uid: Option<u32>, gid: Option<u32>) -> Result<Self, Error> {
+        if mode & 0o400 == 0 || mode & !0o640 != 0 {
+            return Err(Error::FileMode { mode });
+        }
+        Ok(Self { mode, uid, gid })
+    }
+}
+
+impl Default for FilePermissions {
+    /// 0600, for the directory's owner.
+    fn default() -> Self {
+        Self {
+            mode: 0o600,
+            uid: None,
+            gid: None,
+        }
+    }
+}
+
+/// What a stored credential can do for a request.
+#[derive(Debug)]
+pub enum Lookup {
+    /// There is none, or only one of somebody else that has expired.
+    Missing,
+    /// It has expired, or has less time left than the request wants.
+    Expired(Certificate),
+    /// What is there belongs to another user, server or method. It counts as missing, and is not replaced
+    /// while it is valid.
+    NotYours,
+    /// Here it is.
+    Good(Credential),
+}
+
+/// A credential that an application can use now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// Absolute path of the file, without links: the value of `X509_USER_PROXY`.
+    pub path: PathBuf,
+    /// Subject and expiry.
+    pub certificate: Certificate,
+}
+
+/// A directory of credentials. Share one between all threads.
+#[derive(Debug)]
+pub struct CredentialStore {
+    pub(crate) directory: Directory,
+    permissions: FilePermissions,
+    examiner: Examiner,
+}
+
+impl CredentialStore {
+    /// Works in `directory`, with new files as `permissions` says.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if this process may not write there.
+    pub fn open(directory: Directory, permissions: FilePermissions) -> Result<Self, Error> {
+        lock::open(&directory)?;
+        Ok(Self {
+            directory,
+            permissions,
+            examiner: Examiner::new(),
+        })
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Where the credential of that name is or would be.
+    pub fn path(&self, name: &CredentialName) -> PathBuf {
+        self.directory.path().join(name.as_str())
+    }
+
+    /// Whether there is a credential of that name that `record` describes and that lasts `min_lifetime` more.
+    ///
+    /// Costs three system calls where the file is as it was at the last look, and reads it otherwise.
+    ///
+    /// # Errors
+    /// What keeps a credential from being used although it is there: [`Error::UnsafeFile`] for a link, a
+    /// wrong owner or a mode that is too wide; [`Error::Malformed`]; [`Error::Io`] where it cannot be read;
+    /// and all of [`Directory::verify`].
+    pub fn lookup(
+        &self,
+        name: &CredentialName,
+        record: &Record,
+        min_lifetime: Duration,
+        now: SystemTime,
+    ) -> Result<Lookup, Error> {
+        self.directory.verify()?;
+        let (stamp, stored) = self.examine_settled(name)?;
+        Ok(match (&*stored, stamp) {
+            (Stored::Absent, _) | (_, None) => Lookup::Missing,
+            (Stored::Mismatched(whose), _) if whose == record => Lookup::Missing,
+            (Stored::Recorded(whose, certificate), Some(stamp)) if whose == record => {
+                self.check(name, stamp)?;
+                if certificate.lasts(min_lifetime, now) {
+                    Lookup::Good(Credential {
+                        path: self.path(name),
+                        certificate: certificate.clone(),
+                    })
+                } else {
+                    Lookup::Expired(certificate.clone())
+                }
+            }
+            (stored, _) if may_be_replaced(stored, record, now) => Lookup::Missing,
+            _ => Lookup::NotYours,
+        })
+    }
+
+    /// Waits until `deadline` for the turn to log on for `name`. Whoever gets it looks up again first: the
+    /// one before may have published what is wanted, or have left a [`Failure`](crate::Failure).
+    ///
+    /// One turn at a time, among all threads and processes; it ends when the value is dropped or its process
+    /// dies.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] at the deadline.
+    pub fn logon(&self, name: &CredentialName, deadline: Instant) -> Result<Logon<'_>, Error> {
+        let turn = Lock::acquire(&self.directory, Range::Logon(name.as_str()), deadline)?;
+        Ok(Logon {
+            store: self,
+            name: name.clone(),
+            _turn: turn,
+        })
+    }
+
+    /// Erases the credential of a session that has ended; `false` if it has none, or the one under its name
+    /// is another user's. It does not wait for a logon in flight: see [`Logon::publish`].
+    ///
+    /// # Errors
+    /// [`Error::Busy`] or [`Error::Io`]. The sweep tries again, since no session refers to the file any more.
+    pub fn erase(&self, ended: &EndedSession) -> Result<bool, Error> {
+        let change = self.change(&ended.credential)?;
+        let (_, stored) = change.examine()?;
+        let erased = match &*stored {
+            Stored::Recorded(record, _) | Stored::Mismatched(record) if record.web_user == ended.web_user => {
+                change.discard()?
+            }
+            _ => false,
+        };
+        if erased {
+            self.directory.sync()?;
+        }
+        Ok(erased)
+    }
+
+    pub(crate) fn change(&self, name: &CredentialName) -> Result<Change<'_>, Error> {
+        let deadline = Instant::now() + CHANGE_PATIENCE;
+        let lock = Lock::acquire(&self.directory, Range::Change(name.as_str()), deadline)?;
+        Ok(Change {
+            store: self,
+            name: name.clone(),
+            _lock: lock,
+        })
+    }
+
+    /// What is there. If it looks like the middle of a change, then what is there after the change.
+    pub(crate) fn examine_settled(
+        &self,
+        name: &CredentialName,
+    ) -> Result<(Option<Stamp>, Arc<Stored>), Error> {
+        let found = self.examiner.examine(&self.directory, name)?;
+        if found.1.may_be_half_done() {
+            self.change(name)?.examine()
+        } else {
+            Ok(found)
+        }
+    }
+
+    /// Owner and mode of a file that a request is about to use.
+    fn check(&self, name: &CredentialName, stamp: Stamp) -> Result<(), Error> {
+        let path = self.path(name);
+        let allowed = self.permissions.mode;
+        let expected = self.permissions.uid.unwrap_or(self.directory.owner());
+        if stamp.uid != expected {
+            return Err(Error::UnsafeFile {
+                reason: format!(
+                    "belongs to user {}, not to {}",
+                    user_name(stamp.uid),
+                    user_name(expected)
+                ),
+                remedy: "find out who put it there, and remove it".into(),
+                path,
+            });
+        }
+        if stamp.mode & !allowed != 0 {
+            return Err(Error::UnsafeFile {
+                reason: format!("has mode {:04o}, wider than {allowed:04o}", stamp.mode),
+                remedy: format!("chmod {allowed:04o} {}", path.display()),
+                path,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A valid credential of somebody else stays; anything else may make way.
+fn may_be_replaced(stored: &Stored, record: &Record, now: SystemTime) -> bool {
+    let has_expired = |certificate: &Certificate| certificate.expires <= now;
+    match stored {
+        Stored::Absent => true,
+        Stored::Mismatched(whose) => whose == record,
+        Stored::Recorded(whose, certificate) => whose == record || has_expired(certificate),
+        // Such as a Perl handler left: it goes when it has expired. What is no credential at all stays.
+        Stored::Unrecorded(certificate) => certificate.as_ref().is_some_and(has_expired),
+    }
+}
+
+/// The turn of one request to log on for one credential.
+#[derive(Debug)]
+pub struct Logon<'a> {
+    store: &'a CredentialStore,
+    name: CredentialName,
+    _turn: Lock,
+}
+
+impl Logon<'_> {
+    /// The credential whose turn this is.
+    pub fn name(&self) -> &CredentialName {
+        &self.name
+    }
+
+    /// Stores a credential for a session that lives, in the place of an older one of the same record.
+    ///
+    /// `pem` holds certificate, private key and chain in the order in which they are to be written. The file
+    /// is written beside its place, with its final owner and mode before its content, and renamed. Until then
+    /// the old one stays as it is, and nothing is left behind if it does not come to that.
+    ///
+    /// **Nothing is published after a logout.** [`SessionStore::end`] writes the tombstone first, and
+    /// [`CredentialStore::erase`] afterwards takes the change lock of the credential. Here the session is
+    /// read under that lock, which is kept until the file is in place. So either the session was read as
+    /// live: then its tombstone is written later, the erasure begins later still, waits for the lock, and
+    /// removes what was published. Or the tombstone was there: then nothing is published. The change lock is
+    /// not the turn to log on: a logout never waits for a MyProxy server.
+    ///
+    /// # Errors
+    /// [`Error::SessionEnded`], [`Error::OtherSession`] if the session is another user's or has another
+    /// credential, [`Error::NotYours`], [`Error::NotACredential`], [`Error::Busy`], [`Error::Io`].
+    pub fn publish(
+        &self,
+        sessions: &SessionStore,
+        session: &SessionId,
+        record: &Record,
+        pem: &[u8],
+        now: SystemTime,
+    ) -> Result<Credential, Error> {
+        let store = self.store;
+        let certificate = Certificate::read_with_key(pem).map_err(Error::NotACredential)?;
+        store.directory.verify()?;
+
+        // All that takes time, or space, before anything is locked or changed.
+        let new_credential = self.write_credential(pem)?;
+        let new_record = self.write_record(record, pem)?;
+
+        let change = store.change(&self.name)?;
+        sessions.require_live(session, &record.web_user, &self.name)?;
+        let (_, stored) = change.examine()?;
+        if !may_be_replaced(&stored, record, now) {
+            return Err(Error::NotYours {
+                path: store.path(&self.name),
+            });
+        }
+        // The record first: without its credential it speaks for nothing.
+        new_record.replace(&record_name(&self.name))?;
+        new_credential.replace(self.name.as_str())?;
+        store.directory.sync()?;
+        Ok(Credential {
+            path: store.path(&self.name),
+            certificate,
+        })
+    }
+
+    fn write_credential(&self, pem: &[u8]) -> Result<Temporary<'_>, Error> {
+        let private = Ownership::private(&self.store.directory);
+        let FilePermissions { mode, uid, gid } = self.store.permissions;
+        let ownership = Ownership {
+            mode,
+            uid: uid.or(private.uid),
+            gid: gid.or(private.gid),
+        };
+        let mut temporary = Temporary::create(&self.store.directory, ownership)
+            .map_err(|error| explain_ownership(error, uid, gid))?;
+        temporary.write(pem)?;
+        Ok(temporary)
+    }
+
+    fn write_record(&self, record: &Record, pem: &[u8]) -> Result<Temporary<'_>, Error> {
+        let directory = &self.store.directory;
+        let stored = StoredRecord {
+            record: record.clone(),
+            credential_sha256: digest(pem),
+        };
+        let json = serde_json::to_vec(&stored).map_err(|error| Error::Malformed {
+            path: directory.path().join(record_name(&self.name)),
+            reason: error.to_string(),
+        })?;
+        let mut temporary = Temporary::create(directory, Ownership::private(directory))?;
+        temporary.write(&json)?;
+        Ok(temporary)
+    }
+}
+
+/// Says what the system's "operation not permitted" means for `MyProxyFilePermissions`.
+fn explain_ownership(error: Error, uid: Option<u32>, gid: Option<u32>) -> Error {
+    match error {
+        Error::Io {
+            action: action @ "change the owner or group of",
+            path,
+            source,
+        } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            let me = user_name(rustix::process::geteuid().as_raw());
+            let advice = match (uid, gid) {
+                (Some(uid), _) => format!("only root can give a file to user {}", user_name(uid)),
+                (None, Some(gid)) => format!("make {me} a member of group {}", group_name(gid)),
+                (None, None) => return Error::Io { action, path, source },
+            };
+            Error::UnsafeFile {
+                path,
+                reason: format!("cannot be given away ({source})"),
+                remedy: advice,
+            }
+        }
+        error => error,
+    }
+}
+
+/// The right to change the files of one name. Nothing is put in place or removed without it.
+pub(crate) struct Change<'a> {
+    store: &'a CredentialStore,
+    name: CredentialName,
+    _lock: Lock,
+}
+
+impl Change<'_> {
+    pub(crate) fn examine(&self) -> Result<(Option<Stamp>, Arc<Stored>), Error> {
+        self.store.examiner.examine(&self.store.directory, &self.name)
+    }
+
+    /// Removes credential and record; `false` if there was neither.
+    pub(crate) fn discard(&self) -> Result<bool, Error> {
+        // In this order a crash leaves a record that speaks for nothing, never a credential of nobody.
+        let credential = self.store.directory.remove(self.name.as_str())?;
+        let record = self.store.directory.remove(&record_name(&self.name))?;
+        Ok(credential || record)
+    }
+}

@@ -1,0 +1,410 @@
+//! Sessions: one small file each, named after the SHA-256 of an identifier that only the browser has.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::credential::CHANGE_PATIENCE;
+use crate::directory::Directory;
+use crate::file::{self, Contents, Ownership, Stamp, Temporary};
+use crate::lock::{self, Lock, Range};
+use crate::name::is_hex;
+use crate::unix_time::{self, age};
+use crate::{CredentialName, Error, PendingCookie, ProofDigest, SessionId, WebUser};
+
+/// How long the tombstone of an ended session stays: longer than any logon that may still be in flight.
+pub const TOMBSTONE_AGE: Duration = Duration::from_secs(3600);
+/// A use is written down when a twentieth of the idle time has passed since the last one that was.
+const TOUCHES_AN_IDLE_TIME: u32 = 20;
+
+/// What is known of the session that a request's cookie names.
+#[derive(Debug)]
+pub enum SessionLookup {
+    /// We did not make it, or it is long forgotten: never adopt it.
+    Unknown,
+    /// It has ended.
+    Ended,
+    /// It was not used for too long: it counts as ended, and the sweep will end it.
+    Idle,
+    /// It is the session of another user: ignore it.
+    OtherUser,
+    /// It is this user's, and lives.
+    Live(Session),
+}
+
+/// A live session, as it was when it was read.
+#[derive(Clone, Debug)]
+pub struct Session {
+    file_name: String,
+    last_used: SystemTime,
+    content: Box<Live>,
+}
+
+impl Session {
+    /// Whose it is.
+    pub fn web_user(&self) -> &WebUser {
+        &self.content.web_user
+    }
+
+    /// The credential that it uses.
+    pub fn credential(&self) -> &CredentialName {
+        &self.content.credential
+    }
+
+    /// When it was made.
+    pub fn created(&self) -> SystemTime {
+        self.content.created
+    }
+
+    /// When it was last used, a twentieth of the idle time back at most.
+    pub fn last_used(&self) -> SystemTime {
+        self.last_used
+    }
+
+    /// The granting cookie that waits for another try, until it is [`PENDING_MAX_AGE`](crate::PENDING_MAX_AGE)
+    /// old. `id` must be this session's: it is what opens the seal.
+    pub fn pending(&self, id: &SessionId, now: SystemTime) -> Option<Zeroizing<Vec<u8>>> {
+        self.content.pending.as_ref()?.open(id, now)
+    }
+
+    /// The last logon of this session that failed.
+    pub fn last_failure(&self) -> Option<&Failure> {
+        self.content.last_failure.as_ref()
+    }
+
+    /// The failure of a logon with the same proof that happened at or after `since`: the answer for a request
+    /// that began to wait then, without asking the server again. Not to be used for pass phrases: a verdict
+    /// on a pass phrase is taken over by nobody.
+    pub fn failure_since(&self, proof: &ProofDigest, since: SystemTime) -> Option<&Failure> {
+        self.last_failure()
+            .filter(|failure| failure.proof == *proof && failure.at >= since)
+    }
+}
+
+/// Why a logon failed, for the requests that waited for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The class of the error (`MYPROXY_ERROR`).
+    pub class: String,
+    /// Its description (`MYPROXY_ERROR_DESC`).
+    pub description: String,
+    /// When it failed, to the microsecond.
+    #[serde(with = "unix_time")]
+    pub at: SystemTime,
+    /// What had been shown to the server.
+    pub proof: ProofDigest,
+}
+
+/// A session that has just ended: the right, and the duty, to erase its credential
+/// ([`CredentialStore::erase`](crate::CredentialStore::erase)).
+#[derive(Debug)]
+#[must_use = "the credential of an ended session must be erased"]
+pub struct EndedSession {
+    pub(crate) web_user: WebUser,
+    pub(crate) credential: CredentialName,
+}
+
+impl EndedSession {
+    /// Whose it was.
+    pub fn web_user(&self) -> &WebUser {
+        &self.web_user
+    }
+
+    /// The credential that it used.
+    pub fn credential(&self) -> &CredentialName {
+        &self.credential
+    }
+}
+
+/// A directory of sessions. Share one between all threads.
+#[derive(Debug)]
+pub struct SessionStore {
+    pub(crate) directory: Directory,
+}
+
+impl SessionStore {
+    /// Works in `directory`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if this process may not write there.
+    pub fn open(directory: Directory) -> Result<Self, Error> {
+        lock::open(&directory)?;
+        Ok(Self { directory })
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Begins a session with a new identifier.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Random`].
+    pub fn create(
+        &self,
+        web_user: &WebUser,
+        credential: &CredentialName,
+        now: SystemTime,
+    ) -> Result<(SessionId, Session), Error> {
+        let id = SessionId::generate()?;
+        let content = Box::new(Live {
+            web_user: web_user.clone(),
+            credential: credential.clone(),
+            created: now,
+            pending: None,
+            last_failure: None,
+        });
+        let file_name = id.file_name();
+        let change = self.change(&file_name)?;
+        change.write(&Content::Live(content.clone()), now)?;
+        Ok((
+            id,
+            Session {
+                file_name,
+                last_used: now,
+                content,
+            },
+        ))
+    }
+
+    /// The session that a cookie names, if it is `web_user`'s and was used within `idle`.
+    ///
+    /// # Errors
+    /// [`Error::UnsafeFile`] or [`Error::Io`]. A file that cannot be understood counts as no session.
+    pub fn find(
+        &self,
+        id: &SessionId,
+        web_user: &WebUser,
+        idle: Duration,
+        now: SystemTime,
+    ) -> Result<SessionLookup, Error> {
+        let file_name = id.file_name();
+        Ok(match self.load(&file_name)? {
+            Loaded::Nothing | Loaded::Malformed(_) => SessionLookup::Unknown,
+            Loaded::Ended { .. } => SessionLookup::Ended,
+            Loaded::Live(_, last_used) if age(last_used, now) >= idle => SessionLookup::Idle,
+            Loaded::Live(content, _) if content.web_user != *web_user => SessionLookup::OtherUser,
+            Loaded::Live(content, last_used) => SessionLookup::Live(Session {
+                file_name,
+                last_used,
+                content,
+            }),
+        })
+    }
+
+    /// Writes down that a session is used, unless that was done within the last twentieth of `idle`.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn touch(&self, session: &Session, idle: Duration, now: SystemTime) -> Result<(), Error> {
+        if age(session.last_used, now) < idle / TOUCHES_AN_IDLE_TIME {
+            return Ok(());
+        }
+        // The time of the file is the time of the last use. Where a tombstone has come in between, its time
+        // means nothing.
+        file::touch(&self.directory, &session.file_name, now)
+    }
+
+    /// Keeps a granting cookie, sealed, for another try. `created` is when the login server made it.
+    ///
+    /// # Errors
+    /// [`Error::SessionEnded`], [`Error::Busy`], [`Error::Io`], [`Error::Random`].
+    pub fn set_pending(
+        &self,
+        id: &SessionId,
+        cookie: &[u8],
+        created: SystemTime,
+        now: SystemTime,
+    ) -> Result<(), Error> {
+        let pending = PendingCookie::seal(id, cookie, created)?;
+        self.change_live(id, now, |session| session.pending = Some(pending))
+    }
+
+    /// Forgets the granting cookie that waited: it was used, or refused.
+    ///
+    /// # Errors
+    /// As [`SessionStore::set_pending`].
+    pub fn clear_pending(&self, id: &SessionId, now: SystemTime) -> Result<(), Error> {
+        self.change_live(id, now, |session| session.pending = None)
+    }
+
+    /// Leaves the result of a failed logon for those who wait for the same.
+    ///
+    /// # Errors
+    /// As [`SessionStore::set_pending`].
+    pub fn record_failure(&self, id: &SessionId, failure: Failure, now: SystemTime) -> Result<(), Error> {
+        self.change_live(id, now, |session| session.last_failure = Some(failure))
+    }
+
+    /// Ends a session at once, whoever asks: its file becomes a tombstone, and nothing is published for it
+    /// any more. `None` if there is no such session, or no longer.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] or [`Error::Io`]: then the session may still live.
+    pub fn end(&self, id: &SessionId, now: SystemTime) -> Result<Option<EndedSession>, Error> {
+        let change = self.change(&id.file_name())?;
+        match change.load()? {
+            Loaded::Live(session, _) => change.end(session, now).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// That a credential may be published for this session.
+    pub(crate) fn require_live(
+        &self,
+        id: &SessionId,
+        web_user: &WebUser,
+        credential: &CredentialName,
+    ) -> Result<(), Error> {
+        match self.load(&id.file_name())? {
+            Loaded::Live(session, _)
+                if session.web_user == *web_user && session.credential == *credential =>
+            {
+                Ok(())
+            }
+            Loaded::Live(..) => Err(Error::OtherSession),
+            _ => Err(Error::SessionEnded),
+        }
+    }
+
+    fn change_live(
+        &self,
+        id: &SessionId,
+        now: SystemTime,
+        edit: impl FnOnce(&mut Live),
+    ) -> Result<(), Error> {
+        let change = self.change(&id.file_name())?;
+        let Loaded::Live(mut session, _) = change.load()? else {
+            return Err(Error::SessionEnded);
+        };
+        edit(&mut session);
+        change.write(&Content::Live(session), now)
+    }
+
+    pub(crate) fn change(&self, file_name: &str) -> Result<Change<'_>, Error> {
+        let deadline = Instant::now() + CHANGE_PATIENCE;
+        let lock = Lock::acquire(&self.directory, Range::Change(file_name), deadline)?;
+        Ok(Change {
+            store: self,
+            file_name: file_name.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Keeps every session as it is until the lock is dropped.
+    pub(crate) fn freeze(&self) -> Result<Lock, Error> {
+        Lock::acquire(
+            &self.directory,
+            Range::AnyChange,
+            Instant::now() + CHANGE_PATIENCE,
+        )
+    }
+
+    pub(crate) fn load(&self, file_name: &str) -> Result<Loaded, Error> {
+        let Some(Contents { stamp, bytes }) = file::read(&self.directory, file_name)? else {
+            return Ok(Loaded::Nothing);
+        };
+        self.check(file_name, stamp)?;
+        Ok(match serde_json::from_slice(&bytes) {
+            Ok(Content::Live(session)) => Loaded::Live(session, stamp.modified()),
+            Ok(Content::Ended { ended }) => Loaded::Ended(ended),
+            Err(_) => Loaded::Malformed(stamp.modified()),
+        })
+    }
+
+    fn check(&self, file_name: &str, stamp: Stamp) -> Result<(), Error> {
+        if stamp.uid == self.directory.owner() && stamp.mode & 0o077 == 0 {
+            return Ok(());
+        }
+        Err(Error::UnsafeFile {
+            path: self.directory.path().join(file_name),
+            reason: format!(
+                "has mode {:04o} and user {}, and was not made so",
+                stamp.mode, stamp.uid
+            ),
+            remedy: "find out who changed it, and remove it".into(),
+        })
+    }
+}
+
+/// Whether a session's file can have this name.
+pub(crate) fn is_session_name(name: &str) -> bool {
+    is_hex(name, 64)
+}
+
+/// The right to change the file of one session.
+pub(crate) struct Change<'a> {
+    store: &'a SessionStore,
+    file_name: String,
+    _lock: Lock,
+}
+
+impl Change<'_> {
+    pub(crate) fn load(&self) -> Result<Loaded, Error> {
+        self.store.load(&self.file_name)
+    }
+
+    pub(crate) fn end(&self, session: Box<Live>, now: SystemTime) -> Result<EndedSession, Error> {
+        let ended = EndedSession {
+            web_user: session.web_user,
+            credential: session.credential,
+        };
+        // A session without a file has ended as well: a full disk keeps nobody logged in.
+        self.write(&Content::Ended { ended: now }, now)
+            .or_else(|_| self.remove())?;
+        Ok(ended)
+    }
+
+    pub(crate) fn write(&self, content: &Content, last_used: SystemTime) -> Result<(), Error> {
+        let directory = &self.store.directory;
+        let json = serde_json::to_vec(content).map_err(|error| Error::Malformed {
+            path: directory.path().join(&self.file_name),
+            reason: error.to_string(),
+        })?;
+        let mut temporary = Temporary::create(directory, Ownership::private(directory))?;
+        temporary.write(&json)?;
+        temporary.set_modified(last_used)?;
+        temporary.replace(&self.file_name)
+    }
+
+    pub(crate) fn remove(&self) -> Result<(), Error> {
+        self.store.directory.remove(&self.file_name).map(|_| ())
+    }
+}
+
+/// What a session's file was found to hold.
+pub(crate) enum Loaded {
+    Nothing,
+    /// With the time of its last use.
+    Live(Box<Live>, SystemTime),
+    /// With the time of its end.
+    Ended(SystemTime),
+    /// With the time of the file.
+    Malformed(SystemTime),
+}
+
+/// The content of a session's file.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub(crate) enum Content {
+    Live(Box<Live>),
+    /// A tombstone.
+    Ended {
+        #[serde(with = "unix_time")]
+        ended: SystemTime,
+    },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Live {
+    pub(crate) web_user: WebUser,
+    pub(crate) credential: CredentialName,
+    #[serde(with = "unix_time")]
+    created: SystemTime,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pending: Option<PendingCookie>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_failure: Option<Failure>,
+}
