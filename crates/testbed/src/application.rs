@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use maud::{DOCTYPE, PreEscaped, html};
@@ -17,6 +17,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::artifact::artifact;
+use crate::private_directory::write_file;
 
 /// What the application saw of one request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,12 +176,22 @@ impl Credential {
     }
 }
 
-/// Puts the program `show-environment` into `directory`, where httpd's user can run it, and answers its path.
-pub fn install(directory: &Path) -> Result<std::path::PathBuf> {
+/// Puts the program into `directory`, where httpd's user can run it, and answers the path to give to
+/// `ScriptAlias`.
+///
+/// That is a shell script that runs the program in the background: httpd waits 47 ms for a CGI program that has
+/// ended its output but not yet itself (`apr_pool_note_subprocess`), and the shell is long gone by then.
+pub fn install(directory: &Path) -> Result<PathBuf> {
     let program = directory.join("show-environment");
     fs::copy(artifact("show-environment")?, &program)?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
-    Ok(program)
+    let script = directory.join("application");
+    write_file(
+        &script,
+        0o755,
+        format!("#!/bin/sh\nexec 3<&0\n'{}' <&3 &\n", program.display()).as_bytes(),
+    )?;
+    Ok(script)
 }
 
 fn slashed(name: &X509NameRef) -> String {

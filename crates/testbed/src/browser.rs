@@ -194,7 +194,17 @@ impl Browser {
         }
     }
 
+    /// Send it over a connection kept alive, or over a new one where the server has closed that by now.
     fn send(&self, request: &Request, cookies: Option<&str>) -> Result<http::Response<Body>> {
+        match Self::send_with(&self.agent, request, cookies) {
+            Err(error) if connection::was_closed(&error) => {
+                Self::send_with(&connection::agent(&self.authority)?, request, cookies)
+            }
+            answer => answer,
+        }
+    }
+
+    fn send_with(agent: &Agent, request: &Request, cookies: Option<&str>) -> Result<http::Response<Body>> {
         let mut head = http::Request::builder()
             .method(request.method.as_str())
             .uri(request.url.as_str());
@@ -212,10 +222,10 @@ impl Browser {
             );
         }
         Ok(match &request.body {
-            None => self.agent.run(head.body(())?)?,
-            Some((content_type, body)) => self
-                .agent
-                .run(head.header("Content-Type", content_type).body(body.as_slice())?)?,
+            None => agent.run(head.body(())?)?,
+            Some((content_type, body)) => {
+                agent.run(head.header("Content-Type", content_type).body(body.as_slice())?)?
+            }
         })
     }
 

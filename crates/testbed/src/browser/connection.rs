@@ -1,6 +1,6 @@
 //! The way to the servers: TLS that trusts the test authority alone, and every name is this machine.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
@@ -42,6 +42,17 @@ pub(super) fn agent(authority: &Path) -> Result<Agent> {
     ))
 }
 
+/// Whether a request failed because the connection had been closed before its response began.
+pub(super) fn was_closed(error: &anyhow::Error) -> bool {
+    let Some(Error::Io(error)) = error.downcast_ref() else {
+        return false;
+    };
+    matches!(
+        error.kind(),
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+    )
+}
+
 /// Bytes as they are over a new TLS connection, and all that comes back until the server closes it.
 pub(super) fn exchange_bytes(authority: &Path, url: &Url, request: &[u8]) -> Result<Vec<u8>> {
     let host = url.host_str().context("an address without a host")?;
@@ -61,7 +72,7 @@ pub(super) fn exchange_bytes(authority: &Path, url: &Url, request: &[u8]) -> Res
     match stream.read_to_end(&mut answer) {
         Ok(_) => Ok(answer),
         Err(error) if answer.is_empty() => Err(error).context("no answer"),
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
             bail!("the server kept the connection open: ask it to close")
         }
         // A server that does not read all of a request may reset the connection after its answer.
