@@ -3,15 +3,22 @@
 #![forbid(unsafe_code)]
 
 pub mod app_id;
+pub mod app_pages;
 pub mod auth_type;
 pub mod cookie_header;
+pub mod end_session;
+pub mod error_page;
+pub mod form;
 pub mod grant;
 pub mod granting_request;
 pub mod host;
 pub mod login;
+pub mod page;
 pub mod percent;
 pub mod pre_session;
 pub mod reason;
+pub mod reply;
+pub mod script_request;
 pub mod sealed;
 pub mod session;
 pub mod session_cookie;

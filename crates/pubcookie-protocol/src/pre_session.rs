@@ -4,6 +4,7 @@
 //! keeps one token, and of several tabs the last one wins; here up to eight logins can be under way at once.
 
 use crate::cookie_header;
+use crate::form::Carriage;
 use crate::sealed::{SealingError, SealingKeys};
 use crate::set_cookie::PRE_SESSION;
 
@@ -20,6 +21,7 @@ pub struct PreSession {
 struct Outstanding {
     token: i32,
     since: u64,
+    carriage: Carriage,
 }
 
 /// How many logins may be under way in one browser.
@@ -54,21 +56,34 @@ impl PreSession {
         keys.seal(&self.to_bytes())
     }
 
-    /// A login begins; the token goes into the granting request. The oldest of more than eight is given up.
-    pub fn begin(&mut self, now: u64) -> Result<i32, SealingError> {
+    /// A login begins; the token goes into the granting request. `carriage` says how the body of the user's request, if
+    /// any, goes on afterwards. The oldest of more than eight logins is given up.
+    pub fn begin(&mut self, carriage: Carriage, now: u64) -> Result<i32, SealingError> {
         let mut random = [0; 4];
         openssl::rand::rand_bytes(&mut random).map_err(SealingError::NoRandomness)?;
         let token = i32::from_be_bytes(random);
         if self.outstanding.len() >= OUTSTANDING_LIMIT {
             self.outstanding.remove(0);
         }
-        self.outstanding.push(Outstanding { token, since: now });
+        self.outstanding.push(Outstanding {
+            token,
+            since: now,
+            carriage,
+        });
         Ok(token)
     }
 
     /// Whether a login with this token is under way.
     pub fn holds(&self, token: i32) -> bool {
-        self.outstanding.iter().any(|login| login.token == token)
+        self.carriage(token).is_some()
+    }
+
+    /// How the body goes on after the login with this token; `None` where no such login is under way.
+    pub fn carriage(&self, token: i32) -> Option<Carriage> {
+        self.outstanding
+            .iter()
+            .find(|login| login.token == token)
+            .map(|login| login.carriage)
     }
 
     /// A login has come to its end: its token no longer counts, nor do fruitless trips before it.
@@ -95,13 +110,14 @@ impl PreSession {
         self.outstanding.is_empty() && self.fruitless.is_empty()
     }
 
-    /// Layout, number of outstanding logins, each as token and time, then the times of fruitless trips.
+    /// Layout, number of outstanding logins, each as token, time and carriage, then the times of fruitless trips.
     fn to_bytes(&self) -> Vec<u8> {
         let count = u8::try_from(self.outstanding.len()).expect("at most eight logins are kept");
         let mut bytes = vec![LAYOUT, count];
         for login in &self.outstanding {
             bytes.extend(login.token.to_be_bytes());
             bytes.extend(login.since.to_be_bytes());
+            bytes.push(u8::from(login.carriage == Carriage::OnClick));
         }
         bytes.extend(self.fruitless.iter().flat_map(|time| time.to_be_bytes()));
         bytes
@@ -119,9 +135,14 @@ impl PreSession {
         if outstanding.len() > OUTSTANDING_LIMIT || fruitless.len() > FRUITLESS_LIMIT {
             return None;
         }
-        let login = |&[a, b, c, d, since @ ..]: &[u8; LOGIN_SIZE]| Outstanding {
+        let login = |&[a, b, c, d, ref since @ .., on_click]: &[u8; LOGIN_SIZE]| Outstanding {
             token: i32::from_be_bytes([a, b, c, d]),
-            since: u64::from_be_bytes(since),
+            since: u64::from_be_bytes(*since),
+            carriage: if on_click == 0 {
+                Carriage::ByItself
+            } else {
+                Carriage::OnClick
+            },
         };
         Some(PreSession {
             outstanding: outstanding.iter().map(login).collect(),
@@ -132,9 +153,106 @@ impl PreSession {
 
 /// The first byte of what is sealed, so that a later version can tell this one.
 const LAYOUT: u8 = 1;
-const LOGIN_SIZE: usize = 12;
+const LOGIN_SIZE: usize = 13;
 
 /// Whether something of this time still counts; what is from the future does not.
 fn lives(time: u64, seconds: u64, now: u64) -> bool {
     time <= now.saturating_add(crate::session::CLOCK_SKEW) && now.saturating_sub(time) <= seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app_id::AppServerId;
+    use crate::sealed::{Context, Purpose};
+    use openssl::rsa::Rsa;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    static KEYS: LazyLock<SealingKeys> = LazyLock::new(|| {
+        let pem = Rsa::generate(2048).unwrap().private_key_to_pem().unwrap();
+        let app_server_id = &AppServerId::configured("a").unwrap();
+        SealingKeys::derive(
+            &pem,
+            None,
+            Purpose::PreSession,
+            Context {
+                server_name: "a",
+                app_server_id,
+            },
+        )
+        .unwrap()
+    });
+    const NOW: u64 = 1_795_291_382;
+
+    fn sent_back(pre_session: &PreSession, now: u64) -> PreSession {
+        let header = format!(
+            "x=1; {PRE_SESSION}=planted; {PRE_SESSION}={}",
+            pre_session.seal(&KEYS).unwrap()
+        );
+        PreSession::read(header.as_bytes(), &KEYS, now).unwrap()
+    }
+
+    #[test]
+    fn eight_logins_are_under_way_and_the_ninth_drops_the_oldest() {
+        let mut pre_session = PreSession::default();
+        let tokens: Vec<i32> = (0..9)
+            .map(|_| pre_session.begin(Carriage::ByItself, NOW).unwrap())
+            .collect();
+        let mut pre_session = sent_back(&pre_session, NOW);
+        assert!(!pre_session.holds(tokens[0]));
+        assert!(tokens[1..].iter().all(|&token| pre_session.holds(token)));
+        pre_session.finish(tokens[4]);
+        assert!(!pre_session.holds(tokens[4]));
+        assert!(pre_session.holds(tokens[5]) && !pre_session.is_empty());
+    }
+
+    #[test]
+    fn a_login_is_given_up_after_an_hour() {
+        let mut pre_session = PreSession::default();
+        let token = pre_session.begin(Carriage::OnClick, NOW).unwrap();
+        assert_eq!(
+            sent_back(&pre_session, NOW + 3600).carriage(token),
+            Some(Carriage::OnClick)
+        );
+        assert!(sent_back(&pre_session, NOW + 3601).is_empty());
+        assert!(sent_back(&pre_session, NOW - 301).is_empty());
+    }
+
+    #[test]
+    fn three_fruitless_trips_in_a_minute_are_a_circle() {
+        let mut pre_session = PreSession::default();
+        for time in [NOW, NOW + 1, NOW + 2] {
+            assert!(!pre_session.goes_in_circles());
+            pre_session.count_fruitless(time);
+        }
+        assert!(sent_back(&pre_session, NOW + 60).goes_in_circles());
+        assert!(!sent_back(&pre_session, NOW + 61).goes_in_circles());
+        pre_session.count_fruitless(NOW + 61);
+        assert!(sent_back(&pre_session, NOW + 61).goes_in_circles());
+        pre_session.finish(0);
+        assert!(!pre_session.goes_in_circles());
+    }
+
+    #[test]
+    fn a_browser_without_our_cookie_has_no_pre_session() {
+        for header in [
+            "",
+            "x=1",
+            "__Host-pubcookie_pre_s=",
+            "__Host-pubcookie_pre_s=AAAA",
+            "pubcookie_pre_s=x",
+        ] {
+            assert_eq!(PreSession::read(header.as_bytes(), &KEYS, NOW), None, "{header}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..140)) {
+            if let Some(pre_session) = PreSession::from_bytes(&bytes) {
+                prop_assert_eq!(PreSession::from_bytes(&pre_session.to_bytes()), Some(pre_session));
+            }
+        }
+    }
 }

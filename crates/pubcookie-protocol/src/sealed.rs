@@ -20,6 +20,8 @@ pub enum Purpose {
     Session,
     /// Pre-session cookies.
     PreSession,
+    /// The login server's forms.
+    LoginForm,
 }
 
 /// For whom a key is derived: what one virtual host sealed, another does not open.
@@ -127,6 +129,7 @@ fn derive_key(pem: &[u8], purpose: Purpose, context: Context<'_>) -> Result<Aes2
     let purpose = match purpose {
         Purpose::Session => "session cookie",
         Purpose::PreSession => "pre-session cookie",
+        Purpose::LoginForm => "login form",
     };
     let server_name = context.server_name.to_ascii_lowercase();
     let app_server_id = context.app_server_id.as_str().to_ascii_lowercase();
