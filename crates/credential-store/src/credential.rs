@@ -8,7 +8,7 @@ use crate::directory::Directory;
 use crate::error::{group_name, user_name};
 use crate::examine::{Examiner, Stored, digest, record_name};
 use crate::file::{Ownership, Stamp, Temporary};
-use crate::lock::{self, Lock, Range};
+use crate::lock::{Lock, Range};
 use crate::record::StoredRecord;
 use crate::{Certificate, CredentialName, EndedSession, Error, Record, SessionId, SessionStore};
 
@@ -85,7 +85,7 @@ impl CredentialStore {
     /// # Errors
     /// [`Error::Io`] if this process may not write there.
     pub fn open(directory: Directory, permissions: FilePermissions) -> Result<Self, Error> {
-        lock::open(&directory)?;
+        directory.require_writable()?;
         Ok(Self {
             directory,
             permissions,

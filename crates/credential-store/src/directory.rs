@@ -5,7 +5,7 @@ use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
+use rustix::fs::{Access, AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
 use crate::Error;
@@ -187,6 +187,13 @@ impl Directory {
 
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
+    }
+
+    /// That this process may make and remove files here: better known at start-up than at the first logon.
+    pub(crate) fn require_writable(&self) -> Result<(), Error> {
+        let access = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+        rustix::fs::accessat(&self.descriptor, ".", access, AtFlags::EACCESS)
+            .map_err(|error| Error::io("write in", &self.path, error))
     }
 
     /// The names in it, sorted. Names that are not UTF-8, which we never make, come with replacements.

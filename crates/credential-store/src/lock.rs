@@ -101,7 +101,7 @@ impl Drop for Lock {
 }
 
 /// Opens the lock file, and makes it first where it is missing: for the directory's owner, whoever we are.
-pub(crate) fn open(directory: &Directory) -> Result<OwnedFd, Error> {
+fn open(directory: &Directory) -> Result<OwnedFd, Error> {
     let path = || directory.path().join(LOCK_FILE);
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let open = || rustix::fs::openat(directory, LOCK_FILE, flags, Mode::empty());

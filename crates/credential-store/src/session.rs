@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::credential::CHANGE_PATIENCE;
 use crate::directory::Directory;
 use crate::file::{self, Contents, Ownership, Stamp, Temporary};
-use crate::lock::{self, Lock, Range};
+use crate::lock::{Lock, Range};
 use crate::name::is_hex;
 use crate::unix_time::{self, age};
 use crate::{CredentialName, Error, PendingCookie, ProofDigest, SessionId, WebUser};
@@ -129,7 +129,7 @@ impl SessionStore {
     /// # Errors
     /// [`Error::Io`] if this process may not write there.
     pub fn open(directory: Directory) -> Result<Self, Error> {
-        lock::open(&directory)?;
+        directory.require_writable()?;
         Ok(Self { directory })
     }
 

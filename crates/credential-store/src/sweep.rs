@@ -21,6 +21,9 @@ use crate::{CredentialName, CredentialStore, Error, SessionStore, WebUser};
 /// A temporary file so old was left by a process that died: writing one takes milliseconds.
 pub const STALE_AFTER: Duration = Duration::from_secs(600);
 
+/// For how many orphans new sessions are kept waiting at a time: some milliseconds.
+const ORPHANS_AT_ONCE: usize = 200;
+
 /// What a sweep erased, by file name, and what it left.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct SweepReport {
@@ -58,10 +61,16 @@ impl SweepReport {
         erased.iter().map(|names| names.len()).sum()
     }
 
-    fn note(&mut self, result: Result<(), Error>) {
-        if let Err(error) = result {
-            self.failures.push(error.to_string());
+    /// Notes what failed, once, and goes on with what did not.
+    fn note<T>(&mut self, result: Result<T, Error>) -> Option<T> {
+        let message = match result {
+            Ok(value) => return Some(value),
+            Err(error) => error.to_string(),
+        };
+        if !self.failures.contains(&message) {
+            self.failures.push(message);
         }
+        None
     }
 }
 
@@ -92,8 +101,8 @@ pub fn sweep(
         dry_run,
         report: SweepReport::default(),
     };
-    let live = sweep.sweep_sessions()?;
-    sweep.sweep_credentials(&live)?;
+    sweep.sweep_sessions()?;
+    sweep.sweep_credentials()?;
     Ok(sweep.report)
 }
 
@@ -110,7 +119,7 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    fn sweep_sessions(&mut self) -> Result<References, Error> {
+    fn sweep_sessions(&mut self) -> Result<(), Error> {
         for name in self.sessions.directory.names()? {
             if is_session_name(&name) {
                 let result = self.sweep_session(&name);
@@ -119,7 +128,7 @@ impl Sweep<'_> {
                 self.sweep_other(&self.sessions.directory, &name);
             }
         }
-        self.references()
+        Ok(())
     }
 
     fn sweep_session(&mut self, name: &str) -> Result<(), Error> {
@@ -171,8 +180,8 @@ impl Sweep<'_> {
         }
     }
 
-    /// To what live sessions refer now. One that cannot be read might refer to anything, so then nothing is
-    /// an orphan.
+    /// To what live sessions refer now. A session that cannot be read might refer to anything: then this
+    /// fails, and nothing counts as an orphan.
     fn references(&self) -> Result<References, Error> {
         let mut references = References::new();
         for name in self
@@ -191,7 +200,9 @@ impl Sweep<'_> {
         Ok(references)
     }
 
-    fn sweep_credentials(&mut self, live: &References) -> Result<(), Error> {
+    fn sweep_credentials(&mut self) -> Result<(), Error> {
+        let live = self.references();
+        let live = self.report.note(live);
         let directory = &self.credentials.directory;
         for name in directory.names()? {
             if CredentialName::from_file_name(&name).is_none() && of_record_name(&name).is_none() {
@@ -201,8 +212,10 @@ impl Sweep<'_> {
         let mut orphans = Vec::new();
         for name in credential_names(directory)? {
             match self.credentials.examine_settled(&name) {
-                Err(error) => self.report.failures.push(error.to_string()),
-                Ok((_, stored)) => match self.verdict(&stored, &name, live) {
+                Err(error) => {
+                    self.report.note::<()>(Err(error));
+                }
+                Ok((_, stored)) => match self.verdict(&stored, &name, live.as_ref()) {
                     Verdict::Stays => {}
                     Verdict::Unknown => self
                         .report
@@ -210,14 +223,16 @@ impl Sweep<'_> {
                         .push(self.credentials.path(&name).display().to_string()),
                     Verdict::Orphaned => orphans.push(name),
                     Verdict::Expired | Verdict::Broken => {
-                        let result = self.sweep_credential(&name, live);
+                        let result = self.sweep_credential(&name, live.as_ref());
                         self.report.note(result);
                     }
                 },
             }
         }
-        let result = self.sweep_orphans(&orphans);
-        self.report.note(result);
+        for some in orphans.chunks(ORPHANS_AT_ONCE) {
+            let result = self.sweep_orphans(some);
+            self.report.note(result);
+        }
         if !self.dry_run {
             directory.sync()?;
         }
@@ -227,20 +242,17 @@ impl Sweep<'_> {
     /// While the sessions are kept as they are, no new one can come to refer to an orphan. Nobody who changes
     /// a credential waits for a session's lock, so holding this one while waiting for a credential's is safe.
     fn sweep_orphans(&mut self, orphans: &[CredentialName]) -> Result<(), Error> {
-        if orphans.is_empty() {
-            return Ok(());
-        }
         let _frozen = self.sessions.freeze()?;
         let live = self.references()?;
         for name in orphans {
-            let result = self.sweep_credential(name, &live);
+            let result = self.sweep_credential(name, Some(&live));
             self.report.note(result);
         }
         Ok(())
     }
 
     /// Looks again under the lock, and erases.
-    fn sweep_credential(&mut self, name: &CredentialName, live: &References) -> Result<(), Error> {
+    fn sweep_credential(&mut self, name: &CredentialName, live: Option<&References>) -> Result<(), Error> {
         let change = self.credentials.change(name)?;
         let (_, stored) = change.examine()?;
         let names = match self.verdict(&stored, name, live) {
@@ -255,15 +267,15 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    fn verdict(&self, stored: &Stored, name: &CredentialName, live: &References) -> Verdict {
+    fn verdict(&self, stored: &Stored, name: &CredentialName, live: Option<&References>) -> Verdict {
         match stored {
             Stored::Absent | Stored::Mismatched(_) => Verdict::Broken,
             Stored::Unrecorded(_) => Verdict::Unknown,
             Stored::Recorded(_, certificate) if certificate.expires <= self.now => Verdict::Expired,
-            Stored::Recorded(record, _) if live.contains(&(record.web_user.clone(), name.clone())) => {
-                Verdict::Stays
-            }
-            Stored::Recorded(..) => Verdict::Orphaned,
+            Stored::Recorded(record, _) => match live {
+                Some(live) if !live.contains(&(record.web_user.clone(), name.clone())) => Verdict::Orphaned,
+                _ => Verdict::Stays,
+            },
         }
     }
 
