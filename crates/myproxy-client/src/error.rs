@@ -176,6 +176,9 @@ pub enum Refusal {
     /// The server has no such user, or no credential stored for it.
     #[error("unknown user")]
     UnknownUser,
+    /// The server's way of checking pass phrases (PAM, SASL) failed for another reason than a wrong one.
+    #[error("the authentication failed")]
+    Authentication,
     /// The server saw no pass phrase.
     #[error("no pass phrase")]
     NoPassPhrase,
@@ -210,8 +213,9 @@ impl Refusal {
     }
 
     fn from_line(line: &str) -> Option<Self> {
-        const KNOWN: [(&str, Refusal); 13] = [
+        const KNOWN: [(&str, Refusal); 17] = [
             ("unknown username: ", Refusal::UnknownUser),
+            ("invalid username", Refusal::UnknownUser),
             ("No credentials exist ", Refusal::UnknownUser),
             ("no credentials found ", Refusal::UnknownUser),
             ("invalid password", Refusal::WrongPassPhrase),
@@ -219,6 +223,9 @@ impl Refusal {
             ("invalid credential passphrase", Refusal::WrongPassPhrase),
             ("invalid pass phrase", Refusal::WrongPassPhrase),
             ("no passphrase", Refusal::NoPassPhrase),
+            ("PAM authentication failed", Refusal::Authentication),
+            ("SASL authentication failed", Refusal::Authentication),
+            ("authentication failed", Refusal::Authentication),
             (
                 "X509_verify_cert() failed: certificate has expired",
                 Refusal::CredentialExpired,
@@ -334,6 +341,7 @@ mod tests {
             ("unknown username: credential locked", Refusal::UnknownUser),
             ("No credentials exist for username \"X\".", Refusal::UnknownUser),
             ("no passphrase\nauthentication failed", Refusal::NoPassPhrase),
+            ("PAM authentication failed: System error", Refusal::Authentication),
             (
                 "X509_verify_cert() failed: certificate has expired",
                 Refusal::CredentialExpired,
