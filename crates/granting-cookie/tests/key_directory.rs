@@ -1,4 +1,5 @@
 //! Which key file serves which peer.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
