@@ -31,6 +31,11 @@ impl LastWill {
             .map(LastWill)
             .context("cannot start /bin/sh to watch over this process")
     }
+
+    /// Has the script run now, and waits for its end.
+    pub(crate) fn execute(mut self) {
+        drop(self.0.stdin.take());
+    }
 }
 
 impl Drop for LastWill {

@@ -7,13 +7,22 @@
 pub mod application;
 mod artifact;
 pub mod browser;
+pub mod demo;
 pub mod httpd;
+mod isolation;
 mod last_will;
+mod myproxy_server;
 pub mod pki;
 mod private_directory;
 mod process;
 pub mod redis;
+pub mod site;
+mod syslog;
 
 pub use artifact::artifact;
+pub use isolation::{Isolation, PrivateFiles};
+pub use myproxy_server::{Accepts, MyProxyServer, MyProxyServerBuilder};
+pub use myproxy_server_setup::{EncryptedCookies, GrantingCookies};
 pub use private_directory::{PrivateDirectory, write_file};
 pub use process::{Process, free_port, last_lines, wait_until};
+pub use syslog::Syslog;

@@ -32,8 +32,9 @@ impl PrivateDirectory {
             .path()
             .to_str()
             .context("the path of the temporary directory is no UTF-8")?;
-        // Servers that die at the same moment may still be writing: so more than one try.
-        let remove = r#"for _ in 1 2 3 4 5 6 7 8 9; do rm -rf -- "$1" && exit; sleep 0.2; done"#;
+        // Servers are killed at the same moment, some with the help of files in here: they go first. Others may
+        // still be writing: so more than one try.
+        let remove = r#"for _ in 1 2 3 4 5 6 7 8 9; do sleep 0.5; rm -rf -- "$1" && exit; done"#;
         let last_will = LastWill::new(remove, path)?;
         Ok(PrivateDirectory {
             directory,

@@ -1,0 +1,32 @@
+//! From user names to distinguished names: a script that the MyProxy server calls (`certificate_mapapp`).
+
+use crate::DistinguishedName;
+
+/// Characters of a user name at most: as many as a CN may have (RFC 5280, ub-common-name).
+pub(crate) const LONGEST_USER_NAME: usize = 64;
+
+/// The script: it gets the user name as its one argument, writes `<base>/CN=<user>` and succeeds; a name that
+/// could mean something else in a distinguished name, a path or a shell is refused. What it writes on standard
+/// error reaches the client.
+pub(crate) fn script(base: &DistinguishedName) -> String {
+    format!(
+        r#"#!/bin/sh
+# Called by myproxy-server (certificate_mapapp): the distinguished name of the user in $1.
+# A name begins with a letter, a digit or _ and has no other characters than letters, digits and @ . _ -
+LC_ALL=C
+export LC_ALL
+refuse() {{
+    echo "this server gives no certificate to a user of that name: $1" >&2
+    exit 1
+}}
+[ $# -eq 1 ] || refuse "one name is needed"
+case $1 in
+"") refuse "it is empty" ;;
+*[!A-Za-z0-9@._-]*) refuse "it has a character other than letters, digits, @ . _ -" ;;
+[!A-Za-z0-9_]*) refuse "it begins with @ . or -" ;;
+esac
+[ ${{#1}} -le {LONGEST_USER_NAME} ] || refuse "it is longer than {LONGEST_USER_NAME} characters"
+printf '%s/CN=%s\n' '{base}' "$1"
+"#
+    )
+}

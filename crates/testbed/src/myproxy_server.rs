@@ -1,0 +1,363 @@
+//! A real MyProxy server, prepared as `mod-myproxy setup-server` does it.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use myproxy_server_setup::{ExistingHostCertificate, GrantingCookies, Proof, ServerSetup, Summary};
+use nix::unistd::{Uid, User};
+
+use crate::isolation::{Isolation, PrivateFiles};
+use crate::last_will::LastWill;
+use crate::pki::CertificateFiles;
+use crate::private_directory::{PrivateDirectory, write_file};
+use crate::process::{Process, free_port};
+use crate::syslog::Syslog;
+
+const START_LIMIT: Duration = Duration::from_secs(10);
+const PAM_SERVICE: &str = "myproxy";
+/// The users that a server can run as, when root starts it.
+const USERS: [&str; 2] = ["myproxy", "nobody"];
+/// Bits of the RSA keys of authority and host: what `setup-server` demands at least.
+const KEY_BITS: u32 = 3072;
+
+/// Starts the server, which makes itself a daemon, and stays while it lives.
+const SUPERVISE: &str = r#"pid_file=$1
+shift
+"$@" || exit
+until pid=$(cat "$pid_file") && [ -n "$pid" ]; do sleep 0.05; done 2>/dev/null
+while kill -s 0 "$pid" 2>/dev/null; do sleep 0.1; done
+echo "the server has ended" >&2
+exit 1
+"#;
+
+/// Ends the server whose private directory is `$1`: kills the daemon with the process group that it has made for
+/// itself (the fifth field of its `stat`), giving one that is just starting the time to write its number, and
+/// removes the copies of its PAM services that libpam-wrapper leaves in `/tmp`, known by their contents.
+const END_SERVER: &str = r#"pid_file=$1/server/run/myproxy-server.pid
+[ -s "$pid_file" ] || sleep 0.3
+pid=$(cat "$pid_file") && group=$(cut -d ' ' -f 5 "/proc/$pid/stat") && kill -s KILL -- "-$group"
+for copies in /tmp/pam.?; do
+    cmp -s "$copies/myproxy" "$1/pam.d/myproxy" && rm -rf -- "$copies"
+done"#;
+
+/// What a logon has to show.
+#[derive(Clone, Debug)]
+pub enum Accepts {
+    /// One of these users with this pass phrase (of six characters or more: myproxy-logon demands that).
+    PassPhrases(Vec<(String, String)>),
+    /// A granting cookie; `pam_module` is the path of the built `libpam_pubcookie.so`.
+    GrantingCookies(GrantingCookies),
+}
+
+/// A server that is to be started.
+#[derive(Clone, Debug)]
+pub struct MyProxyServerBuilder {
+    accepts: Accepts,
+    names: Vec<String>,
+    host: Option<CertificateFiles>,
+    isolation: Option<Isolation>,
+}
+
+impl MyProxyServerBuilder {
+    /// The names in its certificate, instead of `localhost`; clients reach it at 127.0.0.1 whatever they are.
+    pub fn names(mut self, names: &[&str]) -> Self {
+        self.names = names.iter().map(|name| name.to_string()).collect();
+        self
+    }
+
+    /// Shows this certificate, whose authority the trust directory does not hold. It must be for the names.
+    pub fn untrusted_certificate(mut self, files: CertificateFiles) -> Self {
+        self.host = Some(files);
+        self
+    }
+
+    /// Gives it PAM services by this means, instead of the best that the machine allows.
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = Some(isolation);
+        self
+    }
+
+    /// Prepares and starts it, on a free port.
+    pub fn start(self) -> Result<MyProxyServer> {
+        let directory = PrivateDirectory::new("myproxy")?;
+        let isolation = self.isolation.map_or_else(Isolation::detect, Ok)?;
+        let user = server_user()?;
+        let port = free_port()?;
+        let proof = self.accepts.proof(&directory)?;
+        let setup = ServerSetup {
+            directory: directory.join("server"),
+            names: self.names,
+            port,
+            public_port: None,
+            listen: Some(Ipv4Addr::LOCALHOST.into()),
+            user: user.clone(),
+            pam_service: PAM_SERVICE.to_owned(),
+            proof,
+            base: None,
+            host: self.host.map(|files| ExistingHostCertificate {
+                certificate: files.certificate,
+                key: files.key,
+                authority: None,
+            }),
+            key_bits: KEY_BITS,
+            authority_days: 30,
+            host_days: 30,
+            credential_hours: 24,
+        };
+        let summary = setup.prepare()?;
+        self.accepts.write_pam_services(&directory, &summary)?;
+        // PAM wants one, also where it is never used.
+        let pam_directory = setup.directory.join("pam.d");
+        write_file(
+            &pam_directory.join("other"),
+            0o644,
+            b"auth required pam_deny.so\naccount required pam_deny.so\n",
+        )?;
+        directory.make_directory("devices", 0o755)?;
+        let syslog = Syslog::new(&directory.join("syslog"))?;
+        let mut server = MyProxyServer {
+            running: None,
+            isolation,
+            user,
+            port,
+            summary,
+            syslog,
+            directory,
+        };
+        server.start()?;
+        Ok(server)
+    }
+}
+
+/// A real `myproxy-server` on 127.0.0.1 with an authority, PAM services and a syslog of its own. Dropped, it is
+/// killed and its directory removed.
+pub struct MyProxyServer {
+    running: Option<Running>,
+    isolation: Isolation,
+    user: Option<User>,
+    port: u16,
+    summary: Summary,
+    syslog: Syslog,
+    directory: PrivateDirectory,
+}
+
+struct Running {
+    supervisor: Process,
+    end_server: Option<LastWill>,
+}
+
+impl MyProxyServer {
+    /// A server that takes these proofs.
+    pub fn builder(accepts: Accepts) -> MyProxyServerBuilder {
+        MyProxyServerBuilder {
+            accepts,
+            names: vec!["localhost".to_owned()],
+            host: None,
+            isolation: None,
+        }
+    }
+
+    /// Starts it again, on the same port, after [`MyProxyServer::stop`].
+    pub fn start(&mut self) -> Result<()> {
+        if self.running.is_some() {
+            bail!("the MyProxy server is running already");
+        }
+        let pid_file = self.directory.join("server/run/myproxy-server.pid");
+        let _ = fs::remove_file(&pid_file);
+        let environment: Vec<(&str, &str)> = self
+            .summary
+            .environment
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let files = PrivateFiles {
+            pam_directory: &self.directory.join("pam.d"),
+            devices: &self.directory.join("devices"),
+            syslog: self.syslog.path(),
+        };
+        let mut command = self
+            .isolation
+            .command(&files, self.user.as_ref(), &environment, "/bin/sh");
+        command
+            .args(["-c", SUPERVISE, "myproxy-server"])
+            .arg(&pid_file)
+            .args(&self.summary.command);
+        let end_server = LastWill::new(END_SERVER, &self.directory.path().to_string_lossy())?;
+        let supervisor = Process::start("myproxy-server", &mut command, &self.directory.join("server.log"))?;
+        let running = self.running.insert(Running {
+            supervisor,
+            end_server: Some(end_server),
+        });
+        // The server writes this file when it listens already.
+        let ready = || fs::metadata(&pid_file).is_ok_and(|file| file.len() > 0);
+        let started = running.supervisor.wait_until_ready(START_LIMIT, ready);
+        if started.is_err() {
+            self.running = None;
+        }
+        started.with_context(|| format!("its syslog:\n{}", self.syslog.lines().join("\n")))
+    }
+
+    /// Stops it: connections to its port are refused from now on.
+    pub fn stop(&mut self) {
+        self.running = None;
+    }
+
+    /// Its port of 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `localhost:<port>`, for `MyProxyServer`.
+    pub fn address(&self) -> String {
+        format!("localhost:{}", self.port)
+    }
+
+    /// The directory with what clients have to trust.
+    pub fn trust_directory(&self) -> &Path {
+        Path::new(&self.summary.trust_directory)
+    }
+
+    /// The summary of its preparation: names, subjects, paths.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// By what means it has PAM services of its own.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// What it and its PAM modules log; nothing ever comes where the isolation is libpam-wrapper.
+    pub fn syslog(&self) -> &Syslog {
+        &self.syslog
+    }
+
+    /// How many credentials it has issued.
+    pub fn issued(&self) -> Result<u64> {
+        let path = Path::new(&self.summary.ca_directory).join("serial");
+        let next = fs::read_to_string(&path)?;
+        if next.is_empty() {
+            return Ok(0);
+        }
+        let next = u64::from_str_radix(next.trim(), 16)
+            .with_context(|| format!("{} does not hold a serial number", path.display()))?;
+        Ok(next - 1)
+    }
+
+    /// Gets a credential into the file `output` with the stock client, `myproxy-logon -S`.
+    pub fn stock_logon(&self, user: &str, pass_phrase: &str, output: &Path) -> Result<Output> {
+        let mut client = Command::new("myproxy-logon")
+            .args([
+                "-S",
+                "-s",
+                "localhost",
+                "-p",
+                &self.port.to_string(),
+                "-l",
+                user,
+                "-o",
+            ])
+            .arg(output)
+            .env("X509_CERT_DIR", self.trust_directory())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start myproxy-logon (Debian package myproxy)")?;
+        if let Some(mut input) = client.stdin.take() {
+            std::io::Write::write_all(&mut input, format!("{pass_phrase}\n").as_bytes())?;
+        }
+        Ok(client.wait_with_output()?)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(end_server) = self.end_server.take() {
+            end_server.execute();
+        }
+    }
+}
+
+impl Accepts {
+    /// As `setup-server` takes it; the module goes to where the server can read it.
+    fn proof(&self, directory: &PrivateDirectory) -> Result<Proof> {
+        match self {
+            Accepts::PassPhrases(_) => Ok(Proof::PassPhrases {
+                pam_module: "pam_exec.so".to_owned(),
+            }),
+            Accepts::GrantingCookies(cookies) => {
+                let module = directory.join("pam_pubcookie.so");
+                fs::copy(&cookies.pam_module, &module)
+                    .with_context(|| format!("cannot copy {}", cookies.pam_module))?;
+                let pam_module = module.display().to_string();
+                Ok(Proof::GrantingCookies(GrantingCookies {
+                    pam_module,
+                    ..cookies.clone()
+                }))
+            }
+        }
+    }
+
+    /// Fills the directory that the server sees as `/etc/pam.d`.
+    fn write_pam_services(&self, directory: &PrivateDirectory, summary: &Summary) -> Result<()> {
+        let service = match self {
+            Accepts::GrantingCookies(_) => fs::read_to_string(&summary.pam_file)?,
+            Accepts::PassPhrases(users) => {
+                let script = directory.write("check-pass-phrase", 0o755, pass_phrase_script(users)?)?;
+                // pam_exec calls a refusal a system error; pam_deny says that the pass phrase is wrong.
+                format!(
+                    "auth sufficient pam_exec.so quiet expose_authtok {}\n\
+                     auth required pam_deny.so\n\
+                     account required pam_permit.so\n",
+                    script.display()
+                )
+            }
+        };
+        let services = directory.make_directory("pam.d", 0o755)?;
+        write_file(&services.join(PAM_SERVICE), 0o644, service.as_bytes())?;
+        // PAM wants one, also where it is never used.
+        write_file(
+            &services.join("other"),
+            0o644,
+            b"auth required pam_deny.so\naccount required pam_deny.so\n",
+        )
+    }
+}
+
+/// A program for pam_exec: the pass phrase comes on its standard input, the user in its environment.
+fn pass_phrase_script(users: &[(String, String)]) -> Result<String> {
+    let plain = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"@._-".contains(&byte))
+    };
+    let mut script = "#!/bin/sh\nIFS= read -r pass_phrase\n".to_owned();
+    for (user, pass_phrase) in users {
+        if !(plain(user) && plain(pass_phrase)) {
+            bail!("the test server takes users and pass phrases of letters, digits and @ . _ - only");
+        }
+        script += &format!("[ \"$PAM_USER $pass_phrase\" = '{user} {pass_phrase}' ] && exit 0\n");
+    }
+    Ok(script + "exit 1\n")
+}
+
+/// Whom root lets the server run as; anybody else runs it under one's own name.
+fn server_user() -> Result<Option<User>> {
+    if !Uid::effective().is_root() {
+        return Ok(None);
+    }
+    for name in USERS {
+        if let Some(user) = User::from_name(name)? {
+            return Ok(Some(user));
+        }
+    }
+    bail!(
+        "there is neither a user {} nor a user {}: install the package myproxy-server",
+        USERS[0],
+        USERS[1]
+    )
+}
