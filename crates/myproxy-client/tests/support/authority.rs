@@ -3,13 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use openssl::asn1::{Asn1Integer, Asn1Time};
+use openssl::asn1::{Asn1Integer, Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::BigNum;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
-use openssl::x509::extension::{BasicConstraints, KeyUsage, SubjectAlternativeName};
-use openssl::x509::{X509, X509Crl, X509Name, X509NameRef, X509Revoked};
+use openssl::x509::extension::{
+    AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectAlternativeName, SubjectKeyIdentifier,
+};
+use openssl::x509::{X509, X509CrlBuilder, X509Extension, X509Name, X509NameRef, X509RevokedBuilder};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub struct Authority {
@@ -31,19 +33,37 @@ pub struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     pub fn server(names: &'a [&'a str]) -> Self {
-        Wanted { common_name: "server", names, valid: (-60, 3600), authority: false }
+        Wanted {
+            common_name: "server",
+            names,
+            valid: (-60, 3600),
+            authority: false,
+        }
     }
 
     pub fn user(common_name: &'a str) -> Self {
-        Wanted { common_name, names: &[], valid: (-60, 24 * 3600), authority: false }
+        Wanted {
+            common_name,
+            names: &[],
+            valid: (-60, 24 * 3600),
+            authority: false,
+        }
     }
 }
 
 impl Authority {
     pub fn new(common_name: &str) -> Self {
         let key = new_key();
-        let wanted = Wanted { common_name, names: &[], valid: (-60, 24 * 3600), authority: true };
-        Authority { certificate: sign(&wanted, &key, &name(common_name), &key), key }
+        let wanted = Wanted {
+            common_name,
+            names: &[],
+            valid: (-60, 24 * 3600),
+            authority: true,
+        };
+        Authority {
+            certificate: sign(&wanted, &key, &name(common_name), &key),
+            key,
+        }
     }
 
     pub fn issue(&self, wanted: &Wanted, key: &PKey<Private>) -> X509 {
@@ -52,12 +72,24 @@ impl Authority {
 
     /// Certificate and signing policy, for every subject below `/DC=org/DC=mptest`.
     pub fn install(&self, trust_directory: &Path) {
-        fs::write(self.file(trust_directory, "0"), self.certificate.to_pem().unwrap()).unwrap();
+        fs::write(
+            self.file(trust_directory, "0"),
+            self.certificate.to_pem().unwrap(),
+        )
+        .unwrap();
         self.install_policy(trust_directory, "/DC=org/DC=mptest/*");
     }
 
     pub fn install_policy(&self, trust_directory: &Path, subjects: &str) {
-        let own_name = self.certificate.subject_name().entries().last().unwrap().data().to_string().unwrap();
+        let own_name = self
+            .certificate
+            .subject_name()
+            .entries()
+            .last()
+            .unwrap()
+            .data()
+            .to_string()
+            .unwrap();
         let policy = format!(
             "access_id_CA X509 '/DC=org/DC=mptest/CN={own_name}'\npos_rights globus CA:sign\n\
              cond_subjects globus '\"{subjects}\"'\n"
@@ -67,23 +99,38 @@ impl Authority {
 
     /// A revocation list that is valid for `seconds`.
     pub fn install_revocation_list(&self, trust_directory: &Path, revoked: &[&X509], seconds: i64) {
-        let mut list = openssl::x509::X509CrlBuilder::new().unwrap();
+        let mut list = X509CrlBuilder::new().unwrap();
         list.set_issuer_name(self.certificate.subject_name()).unwrap();
         list.set_last_update(&from_now(-3600)).unwrap();
         list.set_next_update(&from_now(seconds)).unwrap();
         for certificate in revoked {
-            let mut entry = openssl::x509::X509RevokedBuilder::new().unwrap();
+            let mut entry = X509RevokedBuilder::new().unwrap();
             entry.set_serial_number(certificate.serial_number()).unwrap();
             entry.set_revocation_date(&from_now(-60)).unwrap();
             list.add_revoked(entry.build()).unwrap();
         }
         list.sort().unwrap();
+        let any = X509::builder().unwrap();
+        let context = any.x509v3_context(Some(&self.certificate), None);
+        list.append_extension(AuthorityKeyIdentifier::new().keyid(true).build(&context).unwrap())
+            .unwrap();
+        let number = Asn1OctetString::new_from_bytes(&[0x02, 1, 1]).unwrap();
+        let crl_number = Asn1Object::from_str("2.5.29.20").unwrap();
+        list.append_extension(X509Extension::new_from_der(&crl_number, false, &number).unwrap())
+            .unwrap();
         list.sign(&self.key, MessageDigest::sha256()).unwrap();
-        fs::write(self.file(trust_directory, "r0"), list.build().unwrap().to_pem().unwrap()).unwrap();
+        fs::write(
+            self.file(trust_directory, "r0"),
+            list.build().unwrap().to_pem().unwrap(),
+        )
+        .unwrap();
     }
 
     pub fn file(&self, trust_directory: &Path, extension: &str) -> std::path::PathBuf {
-        trust_directory.join(format!("{:08x}.{extension}", self.certificate.subject_name_hash()))
+        trust_directory.join(format!(
+            "{:08x}.{extension}",
+            self.certificate.subject_name_hash()
+        ))
     }
 }
 
@@ -104,7 +151,9 @@ fn sign(wanted: &Wanted, key: &PKey<Private>, issuer: &X509NameRef, issuer_key: 
     let mut serial = BigNum::new().unwrap();
     serial.rand(100, openssl::bn::MsbOption::ONE, false).unwrap();
     builder.set_version(2).unwrap();
-    builder.set_serial_number(&Asn1Integer::from_bn(&serial).unwrap()).unwrap();
+    builder
+        .set_serial_number(&Asn1Integer::from_bn(&serial).unwrap())
+        .unwrap();
     builder.set_subject_name(&name(wanted.common_name)).unwrap();
     builder.set_issuer_name(issuer).unwrap();
     builder.set_pubkey(key).unwrap();
@@ -113,11 +162,30 @@ fn sign(wanted: &Wanted, key: &PKey<Private>, issuer: &X509NameRef, issuer_key: 
     let mut usage = KeyUsage::new();
     let mut constraints = BasicConstraints::new();
     if wanted.authority {
-        builder.append_extension(constraints.critical().ca().build().unwrap()).unwrap();
-        builder.append_extension(usage.critical().key_cert_sign().crl_sign().build().unwrap()).unwrap();
+        let identifier = SubjectKeyIdentifier::new()
+            .build(&builder.x509v3_context(None, None))
+            .unwrap();
+        builder.append_extension(identifier).unwrap();
+        builder
+            .append_extension(constraints.critical().ca().build().unwrap())
+            .unwrap();
+        builder
+            .append_extension(usage.critical().key_cert_sign().crl_sign().build().unwrap())
+            .unwrap();
     } else {
-        builder.append_extension(constraints.critical().build().unwrap()).unwrap();
-        builder.append_extension(usage.critical().digital_signature().key_encipherment().build().unwrap()).unwrap();
+        builder
+            .append_extension(constraints.critical().build().unwrap())
+            .unwrap();
+        builder
+            .append_extension(
+                usage
+                    .critical()
+                    .digital_signature()
+                    .key_encipherment()
+                    .build()
+                    .unwrap(),
+            )
+            .unwrap();
     }
     if !wanted.names.is_empty() {
         let mut names = SubjectAlternativeName::new();

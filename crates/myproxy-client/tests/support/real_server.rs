@@ -25,7 +25,8 @@ pub struct RealServer {
 /// Where the server's credentials come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// From its own authority, for who knows [`PASS_PHRASE`]. Users: alice, bob (whose credentials live 1 hour).
+    /// From its own authority, for who knows [`PASS_PHRASE`]. Users: alice, and eve, whose name the signing policy of
+    /// the authority does not allow.
     Authority,
     /// From what users stored.
     Stored,
@@ -66,7 +67,12 @@ impl RealServer {
             .stdout(Stdio::null())
             .spawn()
             .expect("unshare (package util-linux)");
-        let mut server = RealServer { process, authority, directory, port: 0 };
+        let mut server = RealServer {
+            process,
+            authority,
+            directory,
+            port: 0,
+        };
         server.port = server.wait_for_port();
         server
     }
@@ -78,7 +84,10 @@ impl RealServer {
     pub fn options(&self) -> ClientOptions {
         let mut server: myproxy_client::Server = format!("127.0.0.1:{}", self.port).parse().unwrap();
         server.identity = ServerIdentity::Name("myproxy.mptest.org".to_owned());
-        ClientOptions { trust_directory: self.path("trust"), ..ClientOptions::new(vec![server]) }
+        ClientOptions {
+            trust_directory: self.path("trust"),
+            ..ClientOptions::new(vec![server])
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -88,11 +97,25 @@ impl RealServer {
     /// Stores a credential with the stock client, under [`PASS_PHRASE`].
     pub fn store(&self, user_name: &str, valid_seconds: i64, options: &[&str]) {
         let key = new_key();
-        let wanted = Wanted { valid: (-60, valid_seconds), ..Wanted::user(user_name) };
-        let (certificate, plain, sealed) = (self.path("user.pem"), self.path("user.key"), self.path("user.sealed"));
-        write(&certificate, &self.authority.issue(&wanted, &key).to_pem().unwrap(), 0o644);
+        let wanted = Wanted {
+            valid: (-60, valid_seconds),
+            ..Wanted::user(user_name)
+        };
+        let (certificate, plain, sealed) = (
+            self.path("user.pem"),
+            self.path("user.key"),
+            self.path("user.sealed"),
+        );
+        write(
+            &certificate,
+            &self.authority.issue(&wanted, &key).to_pem().unwrap(),
+            0o644,
+        );
         write(&plain, &key.rsa().unwrap().private_key_to_pem().unwrap(), 0o600);
-        let pem = key.rsa().unwrap().private_key_to_pem_passphrase(Cipher::des_ede3_cbc(), PASS_PHRASE.as_bytes());
+        let pem = key
+            .rsa()
+            .unwrap()
+            .private_key_to_pem_passphrase(Cipher::des_ede3_cbc(), PASS_PHRASE.as_bytes());
         write(&sealed, &pem.unwrap(), 0o600);
         let output = Command::new("myproxy-store")
             .args(["-s", "127.0.0.1", "-p", &self.port.to_string(), "-l", user_name])
@@ -106,7 +129,10 @@ impl RealServer {
             .env("X509_CERT_DIR", self.path("trust"))
             .env("X509_USER_CERT", &certificate)
             .env("X509_USER_KEY", &plain)
-            .env("MYPROXY_SERVER_DN", "/DC=org/DC=mptest/CN=host/myproxy.mptest.org")
+            .env(
+                "MYPROXY_SERVER_DN",
+                "/DC=org/DC=mptest/CN=host/myproxy.mptest.org",
+            )
             .output()
             .expect("myproxy-store (package myproxy)");
         assert!(output.status.success(), "myproxy-store: {output:?}");
@@ -115,7 +141,10 @@ impl RealServer {
     fn wait_for_port(&mut self) -> u16 {
         let end = Instant::now() + Duration::from_secs(20);
         while Instant::now() < end {
-            if let Some(port) = fs::read_to_string(self.path("port")).ok().and_then(|text| text.trim().parse().ok()) {
+            if let Some(port) = fs::read_to_string(self.path("port"))
+                .ok()
+                .and_then(|text| text.trim().parse().ok())
+            {
                 return port;
             }
             if let Some(status) = self.process.try_wait().unwrap() {
@@ -141,13 +170,36 @@ fn write_files(root: &Path, kind: Kind, authority: &Authority) {
     fs::set_permissions(root.join("store"), Permissions::from_mode(0o700)).unwrap();
     authority.install(&root.join("trust"));
     let host_key = new_key();
-    let wanted = Wanted { common_name: "host/myproxy.mptest.org", ..Wanted::server(&["myproxy.mptest.org"]) };
-    write(&root.join("host.pem"), &authority.issue(&wanted, &host_key).to_pem().unwrap(), 0o644);
-    write(&root.join("host.key"), &host_key.private_key_to_pem_pkcs8().unwrap(), 0o600);
-    write(&root.join("ca.pem"), &authority.certificate.to_pem().unwrap(), 0o644);
-    write(&root.join("ca.key"), &authority.key.private_key_to_pem_pkcs8().unwrap(), 0o600);
+    let wanted = Wanted {
+        common_name: "host/myproxy.mptest.org",
+        ..Wanted::server(&["myproxy.mptest.org"])
+    };
+    write(
+        &root.join("host.pem"),
+        &authority.issue(&wanted, &host_key).to_pem().unwrap(),
+        0o644,
+    );
+    write(
+        &root.join("host.key"),
+        &host_key.private_key_to_pem_pkcs8().unwrap(),
+        0o600,
+    );
+    write(
+        &root.join("ca.pem"),
+        &authority.certificate.to_pem().unwrap(),
+        0o644,
+    );
+    write(
+        &root.join("ca.key"),
+        &authority.key.private_key_to_pem_pkcs8().unwrap(),
+        0o600,
+    );
     write(&root.join("serial"), b"01\n", 0o600);
-    write(&root.join("mapfile"), b"\"/DC=org/DC=mptest/CN=alice\" alice\n\"/DC=org/DC=elsewhere/CN=eve\" eve\n", 0o644);
+    write(
+        &root.join("mapfile"),
+        b"\"/DC=org/DC=mptest/CN=alice\" alice\n\"/DC=org/DC=elsewhere/CN=eve\" eve\n",
+        0o644,
+    );
     // The secret comes with a closing NUL.
     let script = format!("#!/bin/sh\n[ \"$(tr -d '\\0')\" = \"{PASS_PHRASE}\" ]\n");
     write(&root.join("check"), script.as_bytes(), 0o755);
