@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::marker::PhantomData;
+use std::path::PathBuf;
 use std::ptr;
 
 use super::guard::guarded;
@@ -245,8 +246,12 @@ impl<'c> Arguments<'c> {
     }
 
     /// A path: absolute, or relative to ServerRoot.
-    pub fn path(&self, index: usize) -> Result<std::path::PathBuf, String> {
-        let path = self.get(index)?;
+    pub fn path(&self, index: usize) -> Result<PathBuf, String> {
+        self.relative_to_root(self.get(index)?)
+    }
+
+    /// A path made absolute by ServerRoot.
+    pub fn relative_to_root(&self, path: &str) -> Result<PathBuf, String> {
         super::server::root_relative(self.pool(), path).ok_or_else(|| format!("\"{path}\" is not a path"))
     }
 
@@ -267,9 +272,24 @@ impl<'c> Arguments<'c> {
     }
 
     /// The server whose configuration is being read.
-    pub fn server_of(&self) -> Server<'c> {
+    pub fn server(&self) -> Server<'c> {
         // SAFETY: a command's server outlives the command.
         unsafe { Server::from_raw(self.command.server) }
+    }
+
+    /// Whether the directive stands in an .htaccess file, which others than the administrator may write.
+    pub fn in_htaccess(&self) -> bool {
+        self.command.override_ & (ffi::RSRC_CONF | ffi::ACCESS_CONF) as c_int == 0
+    }
+
+    /// Where in the configuration the directive stands, for messages: `file:line`.
+    pub fn position(&self) -> String {
+        // SAFETY: the directive and its file's name outlive the command.
+        unsafe {
+            let Some(directive) = self.command.directive.as_ref() else { return "?".to_owned() };
+            let file = text::borrow(directive.filename).unwrap_or_default();
+            format!("{}:{}", file.to_string_lossy(), directive.line_num)
+        }
     }
 
     fn check_count(&self) -> Result<(), String> {

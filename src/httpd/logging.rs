@@ -44,6 +44,16 @@ pub trait Log {
     fn write(&self, file: &CStr, line: c_int, module_index: c_int, level: c_int, message: &CStr);
 }
 
+impl<T: Log> Log for &T {
+    fn logs_at(&self, level: c_int, module_index: c_int) -> bool {
+        (**self).logs_at(level, module_index)
+    }
+
+    fn write(&self, file: &CStr, line: c_int, module_index: c_int, level: c_int, message: &CStr) {
+        (**self).write(file, line, module_index, level, message);
+    }
+}
+
 /// What the `log!` macro calls. httpd escapes control characters of the message itself.
 pub fn write_log<M: Module>(
     target: &impl Log,

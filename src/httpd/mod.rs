@@ -41,7 +41,7 @@ pub use pool::Pool;
 pub use provider::{PasswordProvider, PasswordVerdict};
 pub use request::{Outcome, Request};
 pub use response::Response;
-pub use server::{ChildUser, Server};
+pub use server::{ChildUser, Server, threads_in_a_child};
 pub use setup::{ChildStart, Setup};
 pub use socache::{SharedCache, SharedCacheError};
 pub use table::Table;

@@ -77,7 +77,12 @@ impl<'s> Server<'s> {
             .unwrap_or_else(|| "the main server".to_owned())
     }
 
-    pub(super) fn next(self) -> Option<Server<'s>> {
+    /// This server and all that follow it: from the main server, all that there are.
+    pub fn and_all_after(self) -> impl Iterator<Item = Server<'s>> {
+        std::iter::successors(Some(self), |server| server.next())
+    }
+
+    fn next(self) -> Option<Server<'s>> {
         let next = self.record().next;
         // SAFETY: the servers of a configuration live as long as one another.
         (!next.is_null()).then(|| unsafe { Server::from_raw(next) })

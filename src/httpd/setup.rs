@@ -34,7 +34,7 @@ impl<'s> Setup<'s> {
 
     /// The main server and every virtual host.
     pub fn servers(&self) -> impl Iterator<Item = Server<'s>> {
-        std::iter::successors(Some(self.main), |server| server.next())
+        self.main.and_all_after()
     }
 
     /// Every server and virtual host with a configuration of its own. httpd lets a virtual host without
@@ -78,6 +78,6 @@ impl<'s> ChildStart<'s> {
 
     /// The main server and every virtual host.
     pub fn servers(&self) -> impl Iterator<Item = Server<'s>> {
-        std::iter::successors(Some(self.main), |server| server.next())
+        self.main.and_all_after()
     }
 }

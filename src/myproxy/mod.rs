@@ -1,40 +1,54 @@
-//! `myproxy_module`.
+//! `myproxy_module`: gives applications the grid credential of the user in front of them.
+//!
+//! The order of reading: [`fixups`] is what a request meets; [`credential`] decides what it gets;
+//! [`logon`] fetches what is not there; [`session`], [`logout`] and [`sweep`] see to its end.
 
-use crate::httpd::{Config, Directive, Hooks, Module, ModuleRecord};
+mod config;
+mod credential;
+mod directives;
+mod environment;
+mod fixups;
+mod identity;
+mod logon;
+mod logout;
+mod meeting;
+mod session;
+mod shortfall;
+mod start;
+mod sweep;
+
+use crate::httpd::{Directive, Hooks, Module, ModuleRecord, Order};
+pub use config::{DirectoryConfig, ServerConfig};
+pub use fixups::RequestState;
+
+/// One line in the error log, at the level of `LogLevel myproxy:...`.
+macro_rules! log {
+    ($target:expr, $level:ident, $($message:tt)+) => {
+        $crate::httpd::log!($crate::myproxy::MyProxy, $target, $level, $($message)+)
+    };
+}
+use log;
 
 /// The module.
 pub struct MyProxy;
 
-/// What a server configures.
-#[derive(Default)]
-pub struct ServerConfig {}
-
-impl Config for ServerConfig {
-    fn merged(&self, _outer: &Self) -> Self {
-        ServerConfig {}
-    }
-}
-
-/// What a directory configures.
-#[derive(Default)]
-pub struct DirectoryConfig {}
-
-impl Config for DirectoryConfig {
-    fn merged(&self, _outer: &Self) -> Self {
-        DirectoryConfig {}
-    }
-}
-
 impl Module for MyProxy {
     type Server = ServerConfig;
     type Directory = DirectoryConfig;
-    type Request = ();
+    type Request = RequestState;
 
-    const DIRECTIVES: &'static [Directive<Self>] = &[Directive::END];
+    const DIRECTIVES: &'static [Directive<Self>] = directives::DIRECTIVES;
 
     fn record() -> &'static ModuleRecord {
         &crate::myproxy_module
     }
 
-    fn hook(_hooks: &mut Hooks<'_>) {}
+    fn hook(hooks: &mut Hooks<'_>) {
+        meeting::offer(hooks);
+        hooks.check_config(start::check);
+        hooks.post_config(start::start);
+        hooks.post_read_request(Order::First, logout::at_the_server);
+        hooks.access_checker(Order::First, logout::in_this_place);
+        hooks.fixups(Order::Middle, fixups::fixups);
+    }
 }

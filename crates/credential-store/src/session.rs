@@ -68,6 +68,11 @@ impl Session {
         self.content.pending.as_ref()?.open(id, now)
     }
 
+    /// When the granting cookie that waits was made, by the login server's clock.
+    pub fn pending_since(&self) -> Option<SystemTime> {
+        Some(self.content.pending.as_ref()?.created)
+    }
+
     /// The last logon of this session that failed.
     pub fn last_failure(&self) -> Option<&Failure> {
         self.content.last_failure.as_ref()

@@ -1,0 +1,77 @@
+//! Whose credential a request is about: the web user, the MyProxy user, and what was asked of which server.
+
+use credential_store::{CredentialName, Record, WebUser};
+use myproxy_client::UserName;
+
+use super::config::{DirectoryConfig, ServerConfig};
+use super::shortfall::{Class, Shortfall};
+use crate::httpd::Request;
+
+/// What a granting cookie's logon is called in a record.
+const METHOD: &str = "cookie";
+
+/// Whose credential it is, and under which name it is kept.
+pub struct Identity {
+    /// The name of the credential's file.
+    pub name: CredentialName,
+    /// What stands beside it.
+    pub record: Record,
+    /// The user at the MyProxy server.
+    pub myproxy_user: UserName,
+}
+
+impl Identity {
+    /// The identity that this request stands for; `None` where it has no user.
+    pub fn of(
+        request: &Request<'_>,
+        server: &ServerConfig,
+        place: &DirectoryConfig,
+    ) -> Result<Option<Self>, Shortfall> {
+        let Some(web_user) = web_user(request)? else { return Ok(None) };
+        let myproxy_user = myproxy_user(request, place, &web_user)?;
+        let record = Record {
+            myproxy_user: myproxy_user.as_str().to_owned(),
+            servers: server.servers.iter().flatten().map(ToString::to_string).collect(),
+            credential_name: place.credential_name.as_ref().map(|name| name.as_str().to_owned()),
+            method: METHOD.to_owned(),
+            web_user,
+        };
+        Ok(Some(Identity { name: CredentialName::of_user(&record.web_user.name)?, record, myproxy_user }))
+    }
+}
+
+/// The user that httpd authenticated. A blank one is none: Pubcookie without a prompt.
+fn web_user(request: &Request<'_>) -> Result<Option<WebUser>, Shortfall> {
+    let user = request.user().map_err(|_| Shortfall::new(Class::Refused, "the user's name is not UTF-8"))?;
+    let Some(name) = user.filter(|name| !name.is_empty()) else { return Ok(None) };
+    let authentication_type = request.authentication_type().unwrap_or_default().to_owned();
+    Ok(Some(WebUser { name: name.to_owned(), realm: realm(request, &authentication_type), authentication_type }))
+}
+
+/// Passwords belong to a realm, which `AuthName` names; other authentications say theirs in `REMOTE_REALM`.
+fn realm(request: &Request<'_>, authentication_type: &str) -> Option<String> {
+    let by_password = ["Basic", "Digest", "Form"].iter().any(|name| name.eq_ignore_ascii_case(authentication_type));
+    let realm = if by_password {
+        request.authentication_realm()
+    } else {
+        request.environment().get_str("REMOTE_REALM")
+    };
+    realm.map(str::to_owned)
+}
+
+fn myproxy_user(
+    request: &Request<'_>,
+    place: &DirectoryConfig,
+    web_user: &WebUser,
+) -> Result<UserName, Shortfall> {
+    let name = match place.user {
+        None => web_user.name.clone(),
+        Some(expression) => expression
+            .evaluate(request)
+            .map_err(|problem| Shortfall::new(Class::Refused, format!("MyProxyUser: {problem}")))?,
+    };
+    if name.is_empty() {
+        return Err(Shortfall::new(Class::Refused, "MyProxyUser gave an empty user name"));
+    }
+    UserName::new(name).map_err(|problem| Shortfall::new(Class::Refused, problem))
+}

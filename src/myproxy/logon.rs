@@ -1,0 +1,202 @@
+//! Fetching a credential: one logon for all requests that bring the same proof.
+
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use credential_store::{Credential, Failure, Logon, Lookup, PENDING_MAX_AGE, ProofDigest};
+use granting_cookie::SignedCookie;
+use myproxy_client::{GetRequest, Key, KeyFormat, KeySpec, PassPhrase};
+use zeroize::Zeroizing;
+
+use super::credential::Wanted;
+use super::identity::Identity;
+use super::log;
+use super::meeting::GrantingCookie;
+use super::session::OpenSession;
+use super::shortfall::{Class, Shortfall};
+
+/// A granting cookie to show to the MyProxy server.
+pub struct Proof {
+    cookie: Zeroizing<String>,
+    created: SystemTime,
+}
+
+impl Proof {
+    /// The cookie that this request brought.
+    pub fn of_this_login(GrantingCookie { proof, plain }: GrantingCookie) -> Result<Self, Shortfall> {
+        let signed = SignedCookie::from_base64(&plain).map_err(|error| Shortfall::new(Class::Refused, error))?;
+        let cookie = signed.unverified().ok_or_else(|| Shortfall::new(Class::Refused, "the granting cookie is cut"))?;
+        let created = u64::from(cookie.create_time);
+        Ok(Proof { cookie: proof, created: UNIX_EPOCH + Duration::from_secs(created) })
+    }
+
+    /// The cookie that an earlier request of the session could not use.
+    pub fn that_waits(session: &OpenSession, now: SystemTime) -> Option<Self> {
+        let pending = session.session.pending(&session.id, now)?;
+        let cookie = Zeroizing::new(std::str::from_utf8(&pending).ok()?.to_owned());
+        Some(Proof { cookie, created: session.session.pending_since()? })
+    }
+
+    /// What tells this attempt from another one of the same session.
+    fn digest(&self, session: &OpenSession, identity: &Identity) -> ProofDigest {
+        let servers = identity.record.servers.join(" ");
+        let name = identity.record.credential_name.as_deref().unwrap_or_default();
+        session.id.proof_digest(&[
+            self.cookie.as_bytes(),
+            identity.myproxy_user.as_str().as_bytes(),
+            servers.as_bytes(),
+            name.as_bytes(),
+        ])
+    }
+}
+
+/// Gets a credential with a granting cookie. One request of a user at a time does; the others wait for it and
+/// take what it got.
+pub fn log_on(wanted: &Wanted<'_>, session: &OpenSession, proof: &Proof) -> Result<Credential, Shortfall> {
+    let arrival = Instant::now();
+    let turn = wanted.running.credentials.logon(&wanted.identity.name, arrival + wanted.running.patience)?;
+    if let Some(result) = result_of_another(wanted, session, proof)? {
+        return result;
+    }
+    let result = ask_and_publish(wanted, session, proof, &turn);
+    remember(wanted, session, proof, &result);
+    let Identity { myproxy_user, record, .. } = &wanted.identity;
+    let (user, name) = (&record.web_user.name, myproxy_user.as_str());
+    match &result {
+        Ok(credential) => log!(
+            wanted.request,
+            Info,
+            "got a credential of {} for {user} ({name} at the MyProxy server) in {} ms",
+            credential.certificate.subject,
+            arrival.elapsed().as_millis(),
+        ),
+        Err(shortfall) => log!(
+            wanted.request,
+            Error,
+            "no credential for {user} ({name} at the MyProxy server): {}: {}",
+            shortfall.class.as_str(),
+            shortfall.description(),
+        ),
+    }
+    result
+}
+
+/// What another request got while this one waited: with the same cookie, or after this cookie was made, so
+/// that it is at least as fresh. Asking again would show the server a cookie that it has seen.
+fn result_of_another(
+    wanted: &Wanted<'_>,
+    session: &OpenSession,
+    proof: &Proof,
+) -> Result<Option<Result<Credential, Shortfall>>, Shortfall> {
+    if let Lookup::Good(credential) = wanted.look_up()? {
+        let published = fs::metadata(&credential.path).and_then(|file| file.modified());
+        if published.is_ok_and(|published| published > proof.created) {
+            return Ok(Some(Ok(credential)));
+        }
+    }
+    let running = wanted.running;
+    let web_user = &wanted.identity.record.web_user;
+    let idle = wanted.place.session_idle();
+    let credential_store::SessionLookup::Live(now) = running.sessions.find(&session.id, web_user, idle, wanted.now)?
+    else {
+        return Err(credential_store::Error::SessionEnded.into());
+    };
+    let failure = now.failure_since(&proof.digest(session, &wanted.identity), wanted.now);
+    Ok(failure.map(|failure| {
+        let class = Class::from_name(&failure.class).unwrap_or(Class::Store);
+        Err(Shortfall::new(class, &failure.description))
+    }))
+}
+
+fn ask_and_publish(
+    wanted: &Wanted<'_>,
+    session: &OpenSession,
+    proof: &Proof,
+    turn: &Logon<'_>,
+) -> Result<Credential, Shortfall> {
+    let running = wanted.running;
+    let _slot = running.logons.enter().ok_or_else(|| {
+        Shortfall::new(Class::Unreachable, "too many logons at once in this process (MyProxyMaxConcurrent)")
+    })?;
+    let request = GetRequest {
+        user_name: wanted.identity.myproxy_user.clone(),
+        pass_phrase: PassPhrase::new(proof.cookie.as_bytes())
+            .map_err(|problem| Shortfall::new(Class::Refused, problem))?,
+        lifetime: wanted.place.lifetime(),
+        credential_name: wanted.place.credential_name.clone(),
+    };
+    let key = Key::generate(KeySpec::Rsa2048).map_err(|error| Shortfall::new(Class::Store, error))?;
+    let credential = running.client.get(&request, &key).map_err(|error| Shortfall::from(&error))?;
+    let pem = credential.to_pem(KeyFormat::Pkcs1).map_err(|error| Shortfall::new(Class::Store, error))?;
+    let record = &wanted.identity.record;
+    Ok(turn.publish(&running.sessions, &session.id, record, &pem, SystemTime::now())?)
+}
+
+/// Writes down in the session how a logon ended: a failure for those who wait for it, and the cookie where
+/// the server could not be reached, so that the login is not wasted.
+fn remember(
+    wanted: &Wanted<'_>,
+    session: &OpenSession,
+    proof: &Proof,
+    result: &Result<Credential, Shortfall>,
+) {
+    let sessions = &wanted.running.sessions;
+    let now = SystemTime::now();
+    let written = match result {
+        Ok(_) => sessions.clear_pending(&session.id, now),
+        Err(Shortfall { class: Class::Unreachable, .. }) if age(proof.created, now) < PENDING_MAX_AGE => {
+            sessions.set_pending(&session.id, proof.cookie.as_bytes(), proof.created, now)
+        }
+        Err(_) => sessions.clear_pending(&session.id, now),
+    };
+    let written = written.and_then(|()| match result {
+        Ok(_) => Ok(()),
+        Err(shortfall) => {
+            let failure = Failure {
+                class: shortfall.class.as_str().to_owned(),
+                description: shortfall.description().to_owned(),
+                at: now,
+                proof: proof.digest(session, &wanted.identity),
+            };
+            sessions.record_failure(&session.id, failure, now)
+        }
+    });
+    match written {
+        // The session ended meanwhile: there is nothing to remember for it.
+        Ok(()) | Err(credential_store::Error::SessionEnded) => {}
+        Err(error) => log!(wanted.request, Warning, "the end of a logon could not be written down: {error}"),
+    }
+}
+
+fn age(created: SystemTime, now: SystemTime) -> Duration {
+    now.duration_since(created).unwrap_or_default()
+}
+
+/// How many logons go on in this process, at most (`MyProxyMaxConcurrent`).
+#[derive(Debug)]
+pub struct Limiter {
+    most: usize,
+    now: AtomicUsize,
+}
+
+/// The right to one logon, until it is dropped.
+pub struct Slot<'l>(&'l Limiter);
+
+impl Limiter {
+    /// Lets so many in at once.
+    pub fn new(most: usize) -> Self {
+        Limiter { most, now: AtomicUsize::new(0) }
+    }
+
+    fn enter(&self) -> Option<Slot<'_>> {
+        let one_more = |now: usize| (now < self.most).then_some(now + 1);
+        self.now.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok().map(|_| Slot(self))
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,37 @@
+//! Where this module meets `pubcookie_module`: two httpd modules that may each be absent.
+
+use zeroize::Zeroizing;
+
+use super::config::Forward;
+use super::logout;
+use crate::httpd::{Hooks, OptionalCookie, OptionalNotice, Request};
+
+/// The verified granting cookie of this request: decrypted, still signed, in base64.
+const PLAIN_COOKIE: OptionalCookie = OptionalCookie::named(c"pubcookie_granting_cookie");
+/// The verified granting cookie as the browser sent it.
+const ENCRYPTED_COOKIE: OptionalCookie = OptionalCookie::named(c"pubcookie_encrypted_granting_cookie");
+/// Ends the session of this request and erases its credential.
+const END_SESSION: OptionalNotice = OptionalNotice::named(c"myproxy_end_session");
+
+/// A verified granting cookie, which proves a login to a MyProxy server once.
+pub struct GrantingCookie {
+    /// What is shown to the server.
+    pub proof: Zeroizing<String>,
+    /// The same, in its plain form.
+    pub plain: Zeroizing<String>,
+}
+
+/// What this request's login brought, if it brought one.
+pub fn granting_cookie(request: &Request<'_>, forward: Forward) -> Option<GrantingCookie> {
+    let plain = PLAIN_COOKIE.ask(request)?;
+    let proof = match forward {
+        Forward::Plain => plain.clone(),
+        Forward::Encrypted => ENCRYPTED_COOKIE.ask(request)?,
+    };
+    Some(GrantingCookie { proof, plain })
+}
+
+/// Offers what `pubcookie_module` calls when `PubcookieEndSession` ends a session.
+pub fn offer(hooks: &mut Hooks<'_>) {
+    END_SESSION.offer(hooks, logout::end_session);
+}

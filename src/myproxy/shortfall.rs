@@ -1,0 +1,91 @@
+//! Why there is no credential: what the application sees as `MYPROXY_ERROR`, and the log as a line.
+
+use std::fmt;
+
+/// The short class in `MYPROXY_ERROR`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// There is none, and this request brings nothing to get one with.
+    None,
+    /// There was one; it has expired.
+    Expired,
+    /// The MyProxy server said no.
+    Refused,
+    /// No MyProxy server could be asked.
+    Unreachable,
+    /// The MyProxy server, or what it sent, cannot be trusted.
+    Untrusted,
+    /// The store of this server failed, or its configuration does not fit.
+    Store,
+}
+
+impl Class {
+    const ALL: [Class; 6] =
+        [Class::None, Class::Expired, Class::Refused, Class::Unreachable, Class::Untrusted, Class::Store];
+
+    /// As `MYPROXY_ERROR` says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::None => "none",
+            Class::Expired => "expired",
+            Class::Refused => "refused",
+            Class::Unreachable => "unreachable",
+            Class::Untrusted => "untrusted",
+            Class::Store => "store",
+        }
+    }
+
+    /// Reads what [`Class::as_str`] wrote.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == name)
+    }
+}
+
+/// Why a request gets no credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// What kind of reason.
+    pub class: Class,
+    /// In words, for `MYPROXY_ERROR_DESC`: printable ASCII, 200 characters at most.
+    description: String,
+}
+
+impl Shortfall {
+    /// Takes any words: what is not printable ASCII becomes `?`, and the rest is cut.
+    pub fn new(class: Class, words: impl fmt::Display) -> Self {
+        const LONGEST: usize = 200;
+        let printable = |letter: char| if matches!(letter, ' '..='~') { letter } else { '?' };
+        let description = words.to_string().chars().take(LONGEST).map(printable).collect();
+        Shortfall { class, description }
+    }
+
+    /// The words.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+}
+
+impl From<credential_store::Error> for Shortfall {
+    fn from(error: credential_store::Error) -> Self {
+        use credential_store::Error;
+        match error {
+            Error::SessionEnded => Shortfall::new(Class::None, "the session ended while the logon was under way"),
+            Error::Busy { .. } => {
+                Shortfall::new(Class::Unreachable, "another logon of this user took too long; try again")
+            }
+            error => Shortfall::new(Class::Store, error),
+        }
+    }
+}
+
+impl From<&myproxy_client::Error> for Shortfall {
+    fn from(error: &myproxy_client::Error) -> Self {
+        let class = match error.class() {
+            myproxy_client::ErrorClass::Refused => Class::Refused,
+            myproxy_client::ErrorClass::Unreachable => Class::Unreachable,
+            myproxy_client::ErrorClass::Untrusted => Class::Untrusted,
+            myproxy_client::ErrorClass::Internal => Class::Store,
+        };
+        Shortfall::new(class, error)
+    }
+}

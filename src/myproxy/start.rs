@@ -1,0 +1,182 @@
+//! httpd's start: what cannot work is refused here, with the directive's name, and never found out later.
+
+use std::path::Path;
+use std::time::Duration;
+
+use credential_store::{CredentialStore, Directory, DirectoryPolicy, SessionStore, check_separate};
+use myproxy_client::{Client, ClientOptions, Server, ServerIdentity};
+
+use super::config::ServerConfig;
+use super::logon::Limiter;
+use super::{MyProxy, sweep};
+use crate::httpd::{self, ChildUser, Setup};
+
+/// What a server with credentials works with.
+pub struct Running {
+    /// Asks the MyProxy servers.
+    pub client: Client,
+    /// Where credentials are.
+    pub credentials: CredentialStore,
+    /// Where sessions are.
+    pub sessions: SessionStore,
+    /// How many logons may go on in one child.
+    pub logons: Limiter,
+    /// How long a request waits for another one's logon.
+    pub patience: Duration,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Running").field("credentials", &self.credentials).finish_non_exhaustive()
+    }
+}
+
+/// What a server must have to serve credentials.
+struct Needs<'c> {
+    servers: &'c [Server],
+    credential_directory: &'c Path,
+    session_directory: &'c Path,
+}
+
+/// `check_config`: `apachectl configtest` comes here too, so that nothing is changed.
+pub fn check(setup: &Setup<'_>) -> Result<(), String> {
+    setup.separate_configs::<MyProxy>();
+    for server in setup.servers() {
+        let position = server.defined_at();
+        let config = server.config::<MyProxy>().ok_or("the configuration was not made")?;
+        let Some(needs) = needs(setup, server, config)? else { continue };
+        check_directories(&needs, config).map_err(|problem| format!("{position}: {problem}"))?;
+        check_trust(config).map_err(|problem| format!("{position}: {problem}"))?;
+    }
+    check_shared_directories(setup)
+}
+
+/// `post_config`: makes and opens directories, as root where httpd starts so, for the children's user.
+pub fn start(setup: &Setup<'_>) -> Result<(), String> {
+    setup.separate_configs::<MyProxy>();
+    for server in setup.servers() {
+        let config = server.config::<MyProxy>().ok_or("the configuration was not made")?;
+        if let Some(needs) = needs(setup, server, config)? {
+            let running = run(&needs, config).map_err(|problem| format!("{}: {problem}", server.defined_at()))?;
+            // Whoever comes second would find the same.
+            let _ = config.running.set(running);
+        }
+    }
+    sweep::start(setup);
+    Ok(())
+}
+
+/// What a server needs; `None` where neither it nor a place in it fetches credentials.
+fn needs<'c>(
+    setup: &Setup<'_>,
+    server: httpd::Server<'_>,
+    config: &'c ServerConfig,
+) -> Result<Option<Needs<'c>>, String> {
+    let everywhere = server.directory_defaults::<MyProxy>().is_some_and(|place| place.credential());
+    let in_the_main_server = setup.main().config::<MyProxy>().and_then(|main| main.switched_on_at.get());
+    let Some(switched_on_at) = config.switched_on_at.get().or(in_the_main_server) else {
+        return Ok(None);
+    };
+    let complete = |directive: &str| {
+        format!("MyProxyCredential is On ({switched_on_at}), but {directive} is not given for {}", server.defined_at())
+    };
+    // A Location of the main server is one of its virtual hosts too; a virtual host without a word about
+    // credentials does not want them for that.
+    let silent = config.servers.is_none() && config.credential_directory.is_none() && config.session_directory.is_none();
+    if silent && server.is_virtual() && !everywhere && config.switched_on_at.get().is_none() {
+        return Ok(None);
+    }
+    Ok(Some(Needs {
+        servers: config.servers.as_deref().ok_or_else(|| complete("MyProxyServer"))?,
+        credential_directory: config.credential_directory.as_deref().ok_or_else(|| complete("MyProxyCredStoreDir"))?,
+        session_directory: config.session_directory.as_deref().ok_or_else(|| complete("MyProxySessionStore"))?,
+    }))
+}
+
+fn check_directories(needs: &Needs<'_>, config: &ServerConfig) -> Result<(), String> {
+    check_separate(needs.credential_directory, needs.session_directory)
+        .map_err(|error| format!("MyProxyCredStoreDir and MyProxySessionStore: {error}"))?;
+    let policy = policy(config);
+    for (directive, path) in
+        [("MyProxyCredStoreDir", needs.credential_directory), ("MyProxySessionStore", needs.session_directory)]
+    {
+        // One that is missing is made at the start.
+        if path.symlink_metadata().is_ok() {
+            Directory::open(path, policy).map_err(|error| format!("{directive}: {error}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_trust(config: &ServerConfig) -> Result<(), String> {
+    let directory = trust_directory(config);
+    match std::fs::read_dir(directory) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("MyProxyTrustDir: cannot read {}: {error}", directory.display())),
+    }
+}
+
+/// Credentials of different MyProxy servers would stand under the same names.
+fn check_shared_directories(setup: &Setup<'_>) -> Result<(), String> {
+    let configs: Vec<_> = setup
+        .servers()
+        .filter_map(|server| Some((server.defined_at(), server.config::<MyProxy>()?)))
+        .filter(|(_, config)| config.credential_directory.is_some())
+        .collect();
+    for (index, (position, config)) in configs.iter().enumerate() {
+        for (other_position, other) in &configs[..index] {
+            if config.credential_directory != other.credential_directory {
+                continue;
+            }
+            let same_name = match (config.credential_name.get(), other.credential_name.get()) {
+                (Some((name, _)), Some((other, _))) => name == other,
+                _ => true,
+            };
+            if config.servers != other.servers || config.identity != other.identity || !same_name {
+                return Err(format!(
+                    "MyProxyCredStoreDir: {position} and {other_position} share a directory but differ in \
+                     MyProxyServer, its expected name, or MyProxyCredName; give each its own",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn run(needs: &Needs<'_>, config: &ServerConfig) -> Result<Running, String> {
+    let timeouts = config.timeouts.unwrap_or_default();
+    let mut options = ClientOptions::new(needs.servers.to_vec());
+    if let Some(identity) = &config.identity {
+        options.servers.iter_mut().for_each(|server| expect(server, identity));
+    }
+    options.trust_directory = trust_directory(config).to_owned();
+    options.reply_timeout = timeouts.step;
+    options.total_timeout = timeouts.total;
+    let client = Client::new(options).map_err(|error| format!("MyProxyServer: {error}"))?;
+
+    let policy = policy(config);
+    let credentials = Directory::create(needs.credential_directory, policy)
+        .and_then(|directory| CredentialStore::open(directory, config.file_permissions.unwrap_or_default()))
+        .map_err(|error| format!("MyProxyCredStoreDir: {error}"))?;
+    let sessions = Directory::create(needs.session_directory, policy)
+        .and_then(SessionStore::open)
+        .map_err(|error| format!("MyProxySessionStore: {error}"))?;
+    let most = config.max_concurrent.unwrap_or_else(|| (httpd::threads_in_a_child() / 2).max(1));
+    Ok(Running { client, credentials, sessions, logons: Limiter::new(most), patience: timeouts.total })
+}
+
+/// A name given for all servers counts for those that have none of their own (`host=name`).
+fn expect(server: &mut Server, identity: &ServerIdentity) {
+    if server.identity == ServerIdentity::HostName {
+        server.identity = identity.clone();
+    }
+}
+
+fn policy(config: &ServerConfig) -> DirectoryPolicy {
+    let ChildUser { user, group } = ChildUser::current();
+    DirectoryPolicy::new(config.directory_mode.unwrap_or(0o700)).owned_by(user, Some(group))
+}
+
+fn trust_directory(config: &ServerConfig) -> &Path {
+    config.trust_directory.as_deref().unwrap_or(Path::new("/etc/grid-security/certificates"))
+}
