@@ -72,7 +72,7 @@ fn needs<'c>(
     server: httpd::Server<'_>,
     config: &'c ServerConfig,
 ) -> Result<Option<Needs<'c>>, String> {
-    let everywhere = server.directory_defaults::<MyProxy>().is_some_and(|place| place.credential());
+    // A Location of the main server is one of its virtual hosts too.
     let in_the_main_server = setup.main().config::<MyProxy>().and_then(|main| main.switched_on_at.get());
     let Some(switched_on_at) = config.switched_on_at.get().or(in_the_main_server) else {
         return Ok(None);
@@ -80,12 +80,6 @@ fn needs<'c>(
     let complete = |directive: &str| {
         format!("MyProxyCredential is On ({switched_on_at}), but {directive} is not given for {}", server.defined_at())
     };
-    // A Location of the main server is one of its virtual hosts too; a virtual host without a word about
-    // credentials does not want them for that.
-    let silent = config.servers.is_none() && config.credential_directory.is_none() && config.session_directory.is_none();
-    if silent && server.is_virtual() && !everywhere && config.switched_on_at.get().is_none() {
-        return Ok(None);
-    }
     Ok(Some(Needs {
         servers: config.servers.as_deref().ok_or_else(|| complete("MyProxyServer"))?,
         credential_directory: config.credential_directory.as_deref().ok_or_else(|| complete("MyProxyCredStoreDir"))?,
