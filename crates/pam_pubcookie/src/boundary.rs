@@ -119,14 +119,16 @@ fn guard(handle: *mut Handle, answer: impl FnOnce(&mut Transaction) -> Status) -
         handle,
         call: PhantomData,
     };
-    let status = catch_unwind(AssertUnwindSafe(|| answer(&mut transaction))).unwrap_or_else(|_| {
-        transaction.log(
-            Priority::Error,
-            "internal error (the server's standard error has it): nobody is let in",
-        );
+    let status = unless_it_panics(|| answer(&mut transaction)).unwrap_or_else(|| {
+        let message = "internal error (the server's standard error has it): nobody is let in";
+        transaction.log(Priority::Error, message);
         Status::AuthenticationError
     });
     status as c_int
+}
+
+fn unless_it_panics<T>(answer: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(answer)).ok()
 }
 
 /// PAM's question whether the pass phrase is right.
@@ -233,6 +235,15 @@ mod tests {
         assert_eq!(
             guard(ptr::null_mut(), |_| Status::Success),
             Status::AuthenticationError as c_int
+        );
+    }
+
+    #[test]
+    fn a_panic_ends_at_the_boundary() {
+        assert_eq!(unless_it_panics(|| Status::Success), Some(Status::Success));
+        assert_eq!(
+            unless_it_panics(|| -> Status { panic!("forced by a test") }),
+            None
         );
     }
 }

@@ -168,7 +168,6 @@ mod tests {
                 .collect();
             threads
                 .into_iter()
-                .filter(|_| true)
                 .map(|thread| usize::from(thread.join().unwrap()))
                 .sum::<usize>()
         });
