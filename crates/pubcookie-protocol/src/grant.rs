@@ -73,8 +73,12 @@ impl Grant {
         let Some(user) = readable_user(cookie) else {
             return log_in_anew(Reason::NoCookie);
         };
-        if !pre_session.is_some_and(|pre_session| pre_session.holds(cookie.pre_session_token)) {
-            return log_in_anew(Reason::WrongPreSession);
+        match pre_session {
+            None => return log_in_anew(Reason::NoCookie),
+            Some(begun) if !begun.holds(cookie.pre_session_token) => {
+                return log_in_anew(Reason::WrongPreSession);
+            }
+            Some(_) => {}
         }
         let create_time = u64::from(cookie.create_time);
         if now.saturating_sub(create_time) > GRANTING_SECONDS || create_time > now.saturating_add(CLOCK_SKEW)
