@@ -1,0 +1,81 @@
+//! A login that waits for the verdict on its password.
+
+use super::LoginServer;
+use super::answer::{Answer, Event};
+use super::keys::LoginKeys;
+use super::login_cookie::Login;
+use super::login_form::LoginFor;
+use super::pages::{NameField, Problem};
+use super::steps::FormPage;
+use super::user::UserName;
+use super::visit::VisitInput;
+use crate::auth_type::Creds;
+
+/// What a login needs once its password was checked. It knows the user and what the login is for; neither can be
+/// changed any more.
+pub struct Continuation<'a> {
+    pub(super) server: &'a LoginServer,
+    pub(super) input: VisitInput<'a>,
+    pub(super) login_for: LoginFor,
+    pub(super) user: UserName,
+    pub(super) creds: Creds,
+    /// The login of this user that counts already, whose expiry is kept.
+    pub(super) earlier: Option<Login>,
+}
+
+impl Continuation<'_> {
+    /// The password is right: the user is logged in, and goes back to the application. `now` is in Unix seconds.
+    pub fn granted(self, now: u64, keys: &impl LoginKeys) -> Answer {
+        let Continuation {
+            server,
+            input,
+            login_for,
+            user,
+            creds,
+            earlier,
+        } = self;
+        let input = VisitInput { now, ..input };
+        let expires = earlier.map_or(now.saturating_add(server.config.login_seconds), |login| {
+            login.expires
+        });
+        let login = Login {
+            user,
+            creds,
+            logged_in: now,
+            expires,
+        };
+        let answer = match &login_for {
+            LoginFor::Request(request) => server.grant_by_password(request, &login, &input, keys),
+            LoginFor::Itself => server.logged_in_itself(&login, &input, keys),
+        };
+        answer.unwrap_or_else(|refusal| server.refuse(refusal, &input))
+    }
+
+    /// The provider does not know this user with this password. The answer does not say which of the two was wrong.
+    pub fn denied(self, now: u64, keys: &impl LoginKeys) -> Answer {
+        let event = Event::Denied {
+            user: self.user.as_str().to_owned(),
+        };
+        self.again(Problem::WrongPassword, event, now, keys)
+    }
+
+    /// The provider could not be asked.
+    pub fn unavailable(self, now: u64, keys: &impl LoginKeys) -> Answer {
+        let event = Event::ProviderUnavailable {
+            user: self.user.as_str().to_owned(),
+        };
+        self.again(Problem::Unavailable, event, now, keys)
+    }
+
+    fn again(self, problem: Problem, event: Event, now: u64, keys: &impl LoginKeys) -> Answer {
+        let input = VisitInput { now, ..self.input };
+        let form = FormPage {
+            name: NameField::Open(self.user.as_str()),
+            problem: Some(problem),
+            event,
+        };
+        self.server
+            .form(&self.login_for, form, &input, keys)
+            .unwrap_or_else(|refusal| self.server.refuse(refusal, &input))
+    }
+}

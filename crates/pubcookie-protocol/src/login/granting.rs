@@ -1,0 +1,131 @@
+//! Granting: the cookie that lets a user in at an application, and the way back there.
+
+use super::LoginServer;
+use super::answer::{Answer, Event};
+use super::cookies;
+use super::keys::LoginKeys;
+use super::login_cookie::Login;
+use super::login_request::LoginRequest;
+use super::pages;
+use super::refusal::Refusal;
+use super::visit::VisitInput;
+use crate::granting_request::GrantingRequest;
+use granting_cookie::{CryptKey, Reauthentication};
+
+/// How an application's question is answered.
+#[derive(Clone, Copy)]
+pub(super) enum Admission<'a> {
+    /// With a user who has just typed the password.
+    Password(&'a Login),
+    /// With a user who had logged in before.
+    SingleSignOn(&'a Login),
+    /// With a blank user: nobody is logged in, and nobody was to be asked.
+    Blank,
+}
+
+impl Admission<'_> {
+    fn login(&self) -> Option<&Login> {
+        match self {
+            Admission::Password(login) | Admission::SingleSignOn(login) => Some(login),
+            Admission::Blank => None,
+        }
+    }
+
+    /// What the granting cookie says of it. A login that was recent enough for the application's demand is the
+    /// reauthentication that was demanded.
+    fn reauthentication(&self, request: &GrantingRequest) -> Reauthentication {
+        match self {
+            Admission::Password(_) => Reauthentication::Happened,
+            Admission::SingleSignOn(_) if request.reauthentication.is_demanded() => {
+                Reauthentication::Happened
+            }
+            Admission::SingleSignOn(_) | Admission::Blank => Reauthentication::DidNotHappen,
+        }
+    }
+}
+
+impl LoginServer {
+    /// Whether the request is one that this server answers; the key shared with the host that asks.
+    pub(super) fn check(&self, request: &LoginRequest, keys: &impl LoginKeys) -> Result<CryptKey, Refusal> {
+        let granting = request.granting();
+        let host = &granting.host;
+        let key = keys.crypt_key_for(host.name()).map_err(|why| Refusal::NoKey {
+            host: host.clone(),
+            why,
+        })?;
+        if !self.config.creds.contains(&granting.creds) {
+            return Err(Refusal::UnknownCreds {
+                host: host.clone(),
+                creds: granting.creds,
+            });
+        }
+        let reached = match &self.config.domain {
+            _ if request.relay_url().is_some() => true,
+            Some(domain) => domain.covers(host.name()),
+            None => host.name() == self.url().host().name(),
+        };
+        if reached {
+            Ok(key)
+        } else {
+            Err(Refusal::OutsideDomain { host: host.clone() })
+        }
+    }
+
+    /// Gives the application its answer, and sends the browser back there with it.
+    pub(super) fn grant(
+        &self,
+        request: &LoginRequest,
+        admission: Admission<'_>,
+        crypt_key: &CryptKey,
+        input: &VisitInput<'_>,
+        keys: &impl LoginKeys,
+    ) -> Result<Answer, Refusal> {
+        let (config, granting) = (&self.config, request.granting());
+        let user = admission.login().map(|login| &login.user);
+        let reauthentication = admission.reauthentication(granting);
+        let granting_cookie =
+            cookies::granting_cookie(granting, user, reauthentication, input.now, crypt_key, keys)?;
+        let mut set_cookies = Vec::new();
+        if let Some(login) = admission.login() {
+            set_cookies.push(cookies::set_login(login, Some(granting), self.url(), keys)?);
+        }
+        let page = match request.relay_url() {
+            Some(relay_url) => pages::return_by_post(request, relay_url, &granting_cookie),
+            None => {
+                set_cookies.push(cookies::set_granting(&granting_cookie, config.domain.as_ref()));
+                set_cookies.push(cookies::clear_granting_request(config.domain.as_ref()));
+                pages::return_by_get(request)
+            }
+        };
+        let event = Event::Granted {
+            user: user.cloned(),
+            password_typed: matches!(admission, Admission::Password(_)),
+            application: Event::application(request),
+        };
+        Ok(self.answer(&page, set_cookies, event, input))
+    }
+
+    /// Lets a user in who has just typed the password.
+    pub(super) fn grant_by_password(
+        &self,
+        request: &LoginRequest,
+        login: &Login,
+        input: &VisitInput<'_>,
+        keys: &impl LoginKeys,
+    ) -> Result<Answer, Refusal> {
+        let crypt_key = self.check(request, keys)?;
+        self.grant(request, Admission::Password(login), &crypt_key, input, keys)
+    }
+
+    /// Logs a user in who has typed the password for the login server itself.
+    pub(super) fn logged_in_itself(
+        &self,
+        login: &Login,
+        input: &VisitInput<'_>,
+        keys: &impl LoginKeys,
+    ) -> Result<Answer, Refusal> {
+        let set_cookies = vec![cookies::set_login(login, None, self.url(), keys)?];
+        let page = pages::status(self.url(), &login.user, login.expires.saturating_sub(input.now));
+        Ok(self.answer(&page, set_cookies, Event::LoggedIn(login.user.clone()), input))
+    }
+}

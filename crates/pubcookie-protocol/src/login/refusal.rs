@@ -1,0 +1,150 @@
+//! Why the login server did not do what a browser asked: exactly for the log, in plain words for the page.
+
+use super::relay_url::RelayUrlError;
+use crate::auth_type::Creds;
+use crate::form::FormError;
+use crate::granting_request::GrantingRequestError;
+use crate::host::Host;
+use crate::sealed::SealingError;
+use granting_cookie::{EncryptError, KeyFileError, SignError, TextError};
+
+/// Why a visit was refused. Its text is for the administrator's log, on one line; the user reads
+/// [`Refusal::for_user`], which does not tell one forgery from another.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The granting request cannot be read.
+    #[error("{0}")]
+    GrantingRequest(#[from] GrantingRequestError),
+    /// A granting request in a form, without the address to return to.
+    #[error("the granting request came in a form (POST method) without the field relay_url")]
+    NoRelayUrl,
+    /// The address to return to is none.
+    #[error("the field relay_url is refused: {0}")]
+    RelayUrl(#[from] RelayUrlError),
+    /// The address to return to is on another server than the granting request names.
+    #[error("the field relay_url names {relay}, but the granting request is from {host}")]
+    RelayHost {
+        /// The server that would get the granting cookie.
+        relay: Host,
+        /// The server that asked for it (`six`).
+        host: Host,
+    },
+    /// There is no key for the host.
+    #[error("{host} is not served: {why}; permit the host and let it fetch its key with keyclient")]
+    NoKey {
+        /// The server that asked.
+        host: Host,
+        /// What the key directory says.
+        why: KeyFileError,
+    },
+    /// The GET method cannot reach the host.
+    #[error(
+        "{host} asks by the GET method but is outside of the cookie domain; set its PubcookieLoginMethod to POST"
+    )]
+    OutsideDomain {
+        /// The server that asked.
+        host: Host,
+    },
+    /// A flavour of login that this server does not have.
+    #[error("{host} asks for login flavour {creds}, which this login server does not have")]
+    UnknownCreds {
+        /// The server that asked.
+        host: Host,
+        /// The flavour.
+        creds: Creds,
+    },
+    /// More fields than a form to this server has.
+    #[error("a form with too many fields")]
+    TooManyFields,
+    /// A field's name is too long or no text.
+    #[error("a form with a field whose name is too long or not UTF-8")]
+    FieldName,
+    /// A field stands there twice, so that its meaning depends on the reader.
+    #[error("a form with the field `{}` twice", .0.escape_debug())]
+    FieldTwice(String),
+    /// A field's value is no text.
+    #[error("a form with the field `{}` that is not UTF-8", .0.escape_debug())]
+    FieldNotText(String),
+    /// A field's value is too long.
+    #[error("a form with the field `{}` of {bytes} bytes; at most {limit} are taken", .name.escape_debug())]
+    FieldTooLong {
+        /// The field.
+        name: String,
+        /// Its length in bytes.
+        bytes: usize,
+        /// The longest that is taken, in bytes.
+        limit: usize,
+    },
+    /// The body that is carried along has too many fields.
+    #[error("the field post_stuff: {0}")]
+    Body(#[from] FormError),
+    /// The body that is carried along would not come out as it went in.
+    #[error(
+        "the field post_stuff holds a form that is not UTF-8 text, which a browser cannot send again unchanged"
+    )]
+    BodyNotText,
+    /// The login form was not made by this server for this browser, or was changed on its way.
+    #[error("a login form that was not made for this browser, or was changed")]
+    ForeignForm,
+    /// A `logout_action` without a meaning.
+    #[error("the logout_action `{}` has no meaning (0, 1 and 2 have)", .0.escape_debug())]
+    LogoutAction(String),
+    /// A field of a cookie cannot be written.
+    #[error("a cookie could not be made: {0}")]
+    Text(#[from] TextError),
+    /// Signing failed.
+    #[error("a cookie could not be signed: {0}")]
+    Sign(#[from] SignError),
+    /// Encrypting failed.
+    #[error("a cookie could not be encrypted: {0}")]
+    Encrypt(#[from] EncryptError),
+    /// Sealing a form failed.
+    #[error("a login form could not be sealed: {0}")]
+    Seal(#[from] SealingError),
+}
+
+impl Refusal {
+    /// The HTTP status that fits.
+    pub fn status(&self) -> u16 {
+        match self {
+            Refusal::NoKey { .. }
+            | Refusal::UnknownCreds { .. }
+            | Refusal::OutsideDomain { .. }
+            | Refusal::RelayHost { .. }
+            | Refusal::ForeignForm => 403,
+            Refusal::FieldTooLong { .. } => 413,
+            Refusal::Text(_) | Refusal::Sign(_) | Refusal::Encrypt(_) | Refusal::Seal(_) => 500,
+            _ => 400,
+        }
+    }
+
+    /// What happened, and what to do, for the user in front of the page.
+    pub fn for_user(&self) -> &'static str {
+        match self {
+            Refusal::NoKey { .. } => {
+                "The site that sent you here is not known to this login service. Its administrator has to register it."
+            }
+            Refusal::UnknownCreds { .. } => {
+                "The site that sent you here asks for a kind of login that this service does not offer."
+            }
+            Refusal::ForeignForm => {
+                "This login page was not made for this browser, or your browser keeps no cookies. Allow cookies for \
+                 this site, go back to the page that you wanted to see, and log in from there."
+            }
+            Refusal::BodyNotText => {
+                "What you entered cannot be carried through a login. Go back, log in first, and enter it then."
+            }
+            Refusal::FieldTooLong { .. } | Refusal::Body(_) => {
+                "What was sent here is too large to be carried through a login."
+            }
+            Refusal::LogoutAction(_) => "This is not a way to log out that this service knows.",
+            Refusal::Text(_) | Refusal::Sign(_) | Refusal::Encrypt(_) | Refusal::Seal(_) => {
+                "The login service has a problem of its own. Please try again later, or tell its administrator."
+            }
+            _ => {
+                "The site that sent you here asked for your login in a way that this service does not accept. Go back \
+                 to the page that you wanted to see and try again; if that does not help, tell its administrator."
+            }
+        }
+    }
+}

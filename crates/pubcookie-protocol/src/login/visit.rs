@@ -1,0 +1,131 @@
+//! What a browser wants that comes to the login server.
+
+use super::fields::Fields;
+use super::login_form::{self, SubmittedForm};
+use super::login_request::{CarriedBody, LoginRequest};
+use super::refusal::Refusal;
+use crate::cookie_header;
+use crate::form;
+use crate::page::Nonce;
+use crate::sealed::SealingKeys;
+use crate::set_cookie;
+use crate::settings::LoginUrl;
+
+/// The HTTP method of a visit. HEAD is answered as GET.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// GET or HEAD.
+    Get,
+    /// POST; `VisitInput::form` holds its body.
+    Post,
+}
+
+/// What the login server has to know of a request.
+#[derive(Clone, Copy)]
+pub struct VisitInput<'a> {
+    /// GET or POST; others are the caller's to refuse (405).
+    pub method: Method,
+    /// The decoded path.
+    pub path: &'a str,
+    /// The query, without the `?`; empty where there is none.
+    pub query: &'a str,
+    /// The Cookie header; empty where there is none.
+    pub cookies: &'a [u8],
+    /// The body of a POST, `application/x-www-form-urlencoded`. Nothing else is ever posted here.
+    pub form: &'a [u8],
+    /// The header `Sec-Fetch-Site`: how the browser says whether another site made it come here.
+    pub fetch_site: Option<&'a str>,
+    /// The header `Origin`, for browsers that do not send the other.
+    pub origin: Option<&'a str>,
+    /// By which the answer's page knows its own style and script; [`Nonce::random`].
+    pub nonce: &'a Nonce,
+    /// The time in Unix seconds.
+    pub now: u64,
+}
+
+/// What one visit asks for.
+pub(super) enum Visit {
+    /// An app server's granting request, by either method.
+    Granting(LoginRequest),
+    /// The login form comes back, filled in.
+    Submitted(SubmittedForm),
+    /// To log out.
+    Logout(LogoutAction),
+    /// Nothing in particular: to see the login, or to log in ahead of need.
+    Plain,
+}
+
+/// What a logout at an application means for the login server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LogoutAction {
+    /// `0`: nothing; it only tells the user so.
+    Keep,
+    /// `1`: the login ends, the name stays for the form.
+    Expire,
+    /// `2`: the login cookie goes.
+    Clear,
+}
+
+impl Visit {
+    /// Reads a request.
+    pub fn read(
+        input: &VisitInput<'_>,
+        url: &LoginUrl,
+        keys: &SealingKeys,
+        post_limit: usize,
+    ) -> Result<Visit, Refusal> {
+        if let Some(action) = LogoutAction::of(input, url)? {
+            return Ok(Visit::Logout(action));
+        }
+        let fields = match input.method {
+            Method::Get => Fields::read(b"", post_limit)?,
+            Method::Post => Fields::read(input.form, post_limit)?,
+        };
+        if fields.get(login_form::SUBMITTED).is_some() {
+            return login_form::open(&fields, input.cookies, keys).map(Visit::Submitted);
+        }
+        let carried = carried_body(&fields, input, url)?;
+        if let Some(request) = fields.get(set_cookie::GRANTING_REQUEST) {
+            let request = LoginRequest::by_post(request.as_bytes(), fields.text("relay_url"), carried)?;
+            return Ok(Visit::Granting(request));
+        }
+        match granting_request_cookie(input.cookies) {
+            Some(cookie) => LoginRequest::by_get(cookie, carried).map(Visit::Granting),
+            None => Ok(Visit::Plain),
+        }
+    }
+}
+
+impl LogoutAction {
+    /// The logout that a query asks for, or a path that ends in `/logout` (with the original's `/index.cgi`).
+    fn of(input: &VisitInput<'_>, url: &LoginUrl) -> Result<Option<LogoutAction>, Refusal> {
+        let query = Fields::read(input.query.as_bytes(), 0)?;
+        match query.get("logout_action") {
+            Some("0") => return Ok(Some(LogoutAction::Keep)),
+            Some("1") => return Ok(Some(LogoutAction::Expire)),
+            Some("2") => return Ok(Some(LogoutAction::Clear)),
+            Some(other) => return Err(Refusal::LogoutAction(other.chars().take(40).collect())),
+            None => {}
+        }
+        let below = input.path.strip_prefix(url.path().trim_end_matches('/'));
+        let clears = matches!(below, Some("/logout" | "/logout/" | "/logout/index.cgi"));
+        Ok(clears.then_some(LogoutAction::Clear))
+    }
+}
+
+/// The granting request of the GET method: the first cookie that has not been cleared.
+fn granting_request_cookie(cookies: &[u8]) -> Option<&[u8]> {
+    cookie_header::values(cookies, set_cookie::GRANTING_REQUEST)
+        .find(|value| !matches!(*value, b"" | b"clear"))
+}
+
+/// The body that an app server sent along. It goes on by itself only where the browser says that this site or a
+/// sibling sent it: from anywhere else it may be a forgery, which single sign-on would carry out.
+fn carried_body(
+    form: &Fields,
+    input: &VisitInput<'_>,
+    url: &LoginUrl,
+) -> Result<Option<CarriedBody>, Refusal> {
+    let carriage = form::carriage(input.fetch_site, input.origin, &url.origin());
+    CarriedBody::new(form.text("post_stuff"), carriage)
+}
