@@ -1,0 +1,317 @@
+//! The packages that building, testing and showing mod_myproxy need: which are missing, and installing them.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// A package by its names in Debian and in Fedora.
+struct Package {
+    debian: &'static str,
+    fedora: &'static str,
+}
+
+/// What a machine needs besides Rust.
+const NEEDED: &[Package] = &[
+    // To build: bindings to httpd's own headers, OpenSSL, PAM.
+    Package {
+        debian: "gcc",
+        fedora: "gcc",
+    },
+    Package {
+        debian: "make",
+        fedora: "make",
+    },
+    Package {
+        debian: "pkg-config",
+        fedora: "pkgconf-pkg-config",
+    },
+    Package {
+        debian: "libclang-dev",
+        fedora: "clang-devel",
+    },
+    Package {
+        debian: "apache2-dev",
+        fedora: "httpd-devel",
+    },
+    Package {
+        debian: "libssl-dev",
+        fedora: "openssl-devel",
+    },
+    Package {
+        debian: "libpam0g-dev",
+        fedora: "pam-devel",
+    },
+    // To run: httpd (apache2-bin starts none), its peers, and PAM services of one's own.
+    Package {
+        debian: "apache2-bin",
+        fedora: "httpd mod_ssl",
+    },
+    Package {
+        debian: "myproxy",
+        fedora: "myproxy",
+    },
+    Package {
+        debian: "myproxy-server",
+        fedora: "myproxy-server",
+    },
+    Package {
+        debian: "redis-server",
+        fedora: "redis",
+    },
+    Package {
+        debian: "libpam-wrapper",
+        fedora: "pam_wrapper",
+    },
+];
+
+/// Where Debian's packages ask whether they may start their services (invoke-rc.d).
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// Installs the packages in `$2`..., with `$1` (that policy) replaced for so long by one that lets nothing start.
+///
+/// What was there is moved aside and moved back: same file, same contents, owner, mode and time; after a failure
+/// or a signal too. A run that was killed before it could is made good by the next.
+const INSTALL: &str = r#"set -e
+policy=$1
+shift
+aside=$policy.moved-aside-by-cargo-xtask
+mark='# Temporary, by cargo xtask: no service is started while packages are installed.'
+put_back() {
+    if [ -e "$aside" ] || [ -L "$aside" ]; then
+        mv -f -- "$aside" "$policy"
+    elif grep -q -s -F -x "$mark" "$policy"; then
+        rm -f -- "$policy"
+    fi
+}
+put_back
+trap put_back EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+if [ -e "$policy" ] || [ -L "$policy" ]; then
+    mv -- "$policy" "$aside"
+fi
+(umask 022 && printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy" && chmod 755 "$policy")
+
+DEBIAN_FRONTEND=noninteractive
+NEEDRESTART_SUSPEND=1
+export DEBIAN_FRONTEND NEEDRESTART_SUSPEND
+install() {
+    apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 -- "$@"
+}
+if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
+    apt-get update
+fi
+# Lists that are there may be too old.
+install "$@" || { apt-get update && install "$@"; }
+"#;
+
+/// Installs what is missing on Debian, having said what; elsewhere says what to install.
+///
+/// # Errors
+/// Something is missing and cannot be installed from here.
+pub fn install() -> Result<()> {
+    if Path::new("/usr/bin/dpkg-query").exists() {
+        return install_on_debian();
+    }
+    if !Path::new("/usr/bin/rpm").exists() {
+        println!(
+            "This is neither Debian nor Fedora: what follows needs the counterparts of {}.",
+            debian(NEEDED)
+        );
+        return Ok(());
+    }
+    let installed = |package: &str| succeeds("rpm", &["-q", "--whatprovides", package]);
+    let missing: Vec<&str> = NEEDED
+        .iter()
+        .flat_map(|package| package.fedora.split(' '))
+        .filter(|package| !installed(package))
+        .collect();
+    let names = missing.join(" ");
+    ensure!(
+        missing.is_empty(),
+        "missing packages; as root: dnf install {names} (and start no service)"
+    );
+    Ok(())
+}
+
+fn install_on_debian() -> Result<()> {
+    let missing: Vec<&str> = NEEDED
+        .iter()
+        .map(|package| package.debian)
+        .filter(|package| !is_installed(package))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    println!("Missing packages, to be installed now: {names}");
+    let mut command = root_shell().with_context(|| {
+        format!("missing packages; as root: apt-get install --no-install-recommends {names}")
+    })?;
+    command
+        .args(["-c", INSTALL, "install-packages", POLICY])
+        .args(&missing);
+    let status = command.status().context("cannot run /bin/sh")?;
+    ensure!(
+        status.success(),
+        "the packages {names} could not be installed: see above"
+    );
+    Ok(())
+}
+
+/// A shell with root's rights.
+fn root_shell() -> Result<Command> {
+    if fs::metadata("/proc/self").context("cannot read /proc")?.uid() == 0 {
+        return Ok(Command::new("/bin/sh"));
+    }
+    if !succeeds("sudo", &["-V"]) {
+        bail!("this is not root, and there is no sudo");
+    }
+    let mut command = Command::new("sudo");
+    command.args(["--", "/bin/sh"]);
+    Ok(command)
+}
+
+fn is_installed(package: &str) -> bool {
+    let query = Command::new("dpkg-query")
+        .args(["--show", "--showformat=${db:Status-Status}", package])
+        .stderr(Stdio::null())
+        .output();
+    query.is_ok_and(|output| output.stdout == b"installed")
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    let status = command
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
+fn debian(packages: &[Package]) -> String {
+    packages
+        .iter()
+        .map(|package| package.debian)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// A directory of this test, with a pretended apt-get and a policy in it.
+    struct Machine {
+        directory: tempfile::TempDir,
+    }
+
+    impl Machine {
+        fn new(apt_get: &str) -> Self {
+            let machine = Machine {
+                directory: tempfile::tempdir().expect("a temporary directory"),
+            };
+            machine.write("apt-get", 0o755, &format!("#!/bin/sh\n{apt_get}\n"));
+            machine
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.directory.path().join(name)
+        }
+
+        fn write(&self, name: &str, mode: u32, contents: &str) {
+            fs::write(self.path(name), contents).expect("a file in it");
+            fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).expect("its mode");
+        }
+
+        fn read(&self, name: &str) -> String {
+            fs::read_to_string(self.path(name)).unwrap_or_default()
+        }
+
+        fn install(&self) -> Command {
+            let search = format!("{}:/usr/bin:/bin", self.directory.path().display());
+            let mut command = Command::new("/bin/sh");
+            command
+                .args(["-c", INSTALL, "install-packages"])
+                .arg(self.path("policy-rc.d"))
+                .args(["this", "that"]);
+            command
+                .env("PATH", search)
+                .current_dir(self.directory.path())
+                .stderr(Stdio::null());
+            command
+        }
+
+        /// File number, mode, size and time: what a file has besides its contents.
+        fn identity(&self) -> (u64, u32, u64, i64) {
+            let metadata = fs::metadata(self.path("policy-rc.d")).expect("the policy is there");
+            (
+                metadata.ino(),
+                metadata.mode(),
+                metadata.size(),
+                metadata.mtime_nsec(),
+            )
+        }
+
+        fn files(&self) -> usize {
+            fs::read_dir(self.directory.path())
+                .expect("the directory")
+                .count()
+        }
+    }
+
+    const RECORD: &str = "sh policy-rc.d; echo $? $* >>calls";
+
+    #[test]
+    fn no_service_may_start_while_packages_are_installed_and_a_policy_comes_back_as_it_was() {
+        let machine = Machine::new(RECORD);
+        machine.write("policy-rc.d", 0o750, "#!/bin/sh\nexit 0 # as it was");
+        let before = machine.identity();
+        assert!(machine.install().status().expect("sh runs").success());
+        let calls = machine.read("calls");
+        let last = calls.lines().last().expect("apt-get was called");
+        assert!(
+            last.starts_with("101 install ") && last.ends_with("-- this that"),
+            "{calls}"
+        );
+        assert_eq!(machine.identity(), before);
+        assert_eq!(machine.files(), 3);
+    }
+
+    #[test]
+    fn where_no_policy_was_none_stays_though_the_installation_fails() {
+        let machine = Machine::new(&format!("{RECORD}; exit 100"));
+        assert!(!machine.install().status().expect("sh runs").success());
+        assert!(machine.read("calls").lines().all(|call| call.starts_with("101 ")));
+        assert_eq!(machine.files(), 2, "apt-get and its calls");
+    }
+
+    #[test]
+    fn a_signal_puts_the_policy_back() {
+        let machine = Machine::new("kill -s TERM $PPID");
+        machine.write("policy-rc.d", 0o700, "#!/bin/sh\nexit 0");
+        let before = machine.identity();
+        assert_eq!(machine.install().status().expect("sh runs").code(), Some(143));
+        assert_eq!((machine.identity(), machine.files()), (before, 2));
+    }
+
+    #[test]
+    fn the_next_run_makes_good_what_a_killed_one_left() {
+        let machine = Machine::new("[ $1 = update ] || kill -s KILL $PPID");
+        machine.write("policy-rc.d", 0o700, "#!/bin/sh\nexit 0");
+        let before = machine.identity();
+        assert!(!machine.install().status().expect("sh runs").success());
+        assert_ne!(machine.identity(), before);
+        machine.write("apt-get", 0o755, "#!/bin/sh\n");
+        assert!(machine.install().status().expect("sh runs").success());
+        assert_eq!((machine.identity(), machine.files()), (before, 2));
+    }
+}
