@@ -44,6 +44,8 @@ mod response;
 mod server;
 mod signing_policy;
 mod timed_stream;
+#[cfg(test)]
+mod transcripts;
 mod trust;
 
 pub use chain::ChainProblem;

@@ -30,6 +30,22 @@ pub enum ServerIdentity {
 }
 
 impl Server {
+    /// Reads `host[:port][=name]`, with `default_port` where none is written.
+    pub fn parse(text: &str, default_port: u16) -> Result<Self, InvalidServer> {
+        let (address, identity) = match text.split_once('=') {
+            None => (text, ServerIdentity::HostName),
+            Some((address, name)) if is_host(name) => (address, ServerIdentity::Name(name.to_owned())),
+            Some((_, name)) => return Err(InvalidServer::Name(name.to_owned())),
+        };
+        let (host, port) = split_port(address)?;
+        let port = port.map_or(Ok(default_port), parse_port)?;
+        Ok(Server {
+            host: host.to_owned(),
+            port,
+            identity,
+        })
+    }
+
     /// The name to ask for in the TLS handshake (RFC 6066, section 3): never an IP address.
     pub(crate) fn server_name_indication(&self) -> Option<&str> {
         let name = match &self.identity {
@@ -69,25 +85,12 @@ pub enum InvalidServer {
     Name(String),
 }
 
+/// [`Server::parse`] with the port of MyProxy.
 impl FromStr for Server {
     type Err = InvalidServer;
 
     fn from_str(text: &str) -> Result<Self, InvalidServer> {
-        let (address, identity) = match text.split_once('=') {
-            None => (text, ServerIdentity::HostName),
-            Some((address, name)) if is_host(name) => (address, ServerIdentity::Name(name.to_owned())),
-            Some((_, name)) => return Err(InvalidServer::Name(name.to_owned())),
-        };
-        let (host, port) = split_port(address)?;
-        let port = match port {
-            None => DEFAULT_PORT,
-            Some(digits) => parse_port(digits)?,
-        };
-        Ok(Server {
-            host: host.to_owned(),
-            port,
-            identity,
-        })
+        Server::parse(text, DEFAULT_PORT)
     }
 }
 
