@@ -122,7 +122,6 @@ impl CredentialStore {
         let (stamp, stored) = self.examine_settled(name)?;
         Ok(match (&*stored, stamp) {
             (Stored::Absent, _) | (_, None) => Lookup::Missing,
-            (Stored::Mismatched(whose), _) if whose == record => Lookup::Missing,
             (Stored::Recorded(whose, certificate), Some(stamp)) if whose == record => {
                 self.check(name, stamp)?;
                 if certificate.lasts(min_lifetime, now) {
@@ -164,15 +163,15 @@ impl CredentialStore {
     pub fn erase(&self, ended: &EndedSession) -> Result<bool, Error> {
         let change = self.change(&ended.credential)?;
         let (_, stored) = change.examine()?;
-        let erased = match &*stored {
-            Stored::Recorded(record, _) | Stored::Mismatched(record) if record.web_user == ended.web_user => {
-                change.discard()?
-            }
-            _ => false,
+        let whose = match &*stored {
+            Stored::Recorded(record, _) | Stored::Mismatched(Some(record)) => Some(&record.web_user),
+            _ => None,
         };
-        if erased {
-            self.directory.sync()?;
+        if whose != Some(&ended.web_user) {
+            return Ok(false);
         }
+        let erased = change.discard()?;
+        self.directory.sync()?;
         Ok(erased)
     }
 
@@ -231,7 +230,7 @@ fn may_be_replaced(stored: &Stored, record: &Record, now: SystemTime) -> bool {
     let has_expired = |certificate: &Certificate| certificate.expires <= now;
     match stored {
         Stored::Absent => true,
-        Stored::Mismatched(whose) => whose == record,
+        Stored::Mismatched(whose) => whose.as_ref().is_none_or(|whose| whose == record),
         Stored::Recorded(whose, certificate) => whose == record || has_expired(certificate),
         // Such as a Perl handler left: it goes when it has expired. What is no credential at all stays.
         Stored::Unrecorded(certificate) => certificate.as_ref().is_some_and(has_expired),
@@ -295,7 +294,6 @@ impl Logon<'_> {
         // The record first: without its credential it speaks for nothing.
         new_record.replace(&record_name(&self.name))?;
         new_credential.replace(self.name.as_str())?;
-        store.directory.sync()?;
         Ok(Credential {
             path: store.path(&self.name),
             certificate,
@@ -313,6 +311,7 @@ impl Logon<'_> {
         let mut temporary = Temporary::create(&self.store.directory, ownership)
             .map_err(|error| explain_ownership(error, uid, gid))?;
         temporary.write(pem)?;
+        temporary.sync()?;
         Ok(temporary)
     }
 

@@ -22,8 +22,9 @@ pub(crate) enum Stored {
     Absent,
     /// A file without a record: not made here.
     Unrecorded(Option<Certificate>),
-    /// A record that was written with another content of the file.
-    Mismatched(Record),
+    /// A record that was written with another content of the file, or `None` where a power failure left
+    /// nothing in it that could be read. It serves nobody.
+    Mismatched(Option<Record>),
     /// As it should be.
     Recorded(Record, Certificate),
 }
@@ -91,21 +92,18 @@ impl Examiner {
         else {
             return Ok((None, Arc::new(Stored::Absent)));
         };
-        let malformed = |reason: String, name: &str| Error::Malformed {
-            path: directory.path().join(name),
-            reason,
-        };
         let (record_stamp, stored) = match record {
             None => (None, Stored::Unrecorded(Certificate::read(&pem).ok())),
             Some(Contents { stamp, bytes }) => {
-                let stored: StoredRecord = serde_json::from_slice(&bytes)
-                    .map_err(|error| malformed(error.to_string(), &record_name))?;
-                let stored = if stored.credential_sha256 == digest(&pem) {
-                    let certificate =
-                        Certificate::read(&pem).map_err(|reason| malformed(reason, name.as_str()))?;
-                    Stored::Recorded(stored.record, certificate)
-                } else {
-                    Stored::Mismatched(stored.record)
+                let record: Option<StoredRecord> = serde_json::from_slice(&bytes).ok();
+                let stored = match record {
+                    Some(stored) if stored.credential_sha256 == digest(&pem) => {
+                        let path = || directory.path().join(name.as_str());
+                        let certificate = Certificate::read(&pem)
+                            .map_err(|reason| Error::Malformed { path: path(), reason })?;
+                        Stored::Recorded(stored.record, certificate)
+                    }
+                    other => Stored::Mismatched(other.map(|stored| stored.record)),
                 };
                 (Some(stamp), stored)
             }

@@ -173,12 +173,20 @@ impl<'a> Temporary<'a> {
             .map_err(|error| Error::io("set the mode of", path(), error))
     }
 
-    /// Writes all of the content and sees it to the disk.
+    /// Writes the content.
     pub(crate) fn write(&mut self, content: &[u8]) -> Result<(), Error> {
         self.file
             .write_all(content)
-            .and_then(|()| self.file.sync_all())
-            .map_err(|error| Error::io("write", self.directory.path().join(&self.name), error))
+            .map_err(|error| self.write_error(error))
+    }
+
+    /// Sees the content to the disk, so that a power failure cannot leave an empty file in place of an old one.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.file.sync_all().map_err(|error| self.write_error(error))
+    }
+
+    fn write_error(&self, error: std::io::Error) -> Error {
+        Error::io("write", self.directory.path().join(&self.name), error)
     }
 
     /// Says when the file was last modified, whatever the system's clock says.

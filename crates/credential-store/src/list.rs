@@ -20,8 +20,9 @@ pub enum State {
     Recorded(Record, Certificate),
     /// A file without a record, and the certificate in it if there is one.
     Unrecorded(Option<Certificate>),
-    /// A crash came between credential and record: it serves nobody, and the sweep removes it.
-    Broken(Record),
+    /// A crash came between credential and record: it serves nobody, and the sweep removes it. The record is
+    /// there unless it cannot be read.
+    Broken(Option<Record>),
     /// It cannot be looked at, and why.
     Unreadable(Error),
 }

@@ -251,7 +251,11 @@ impl SessionStore {
     pub fn end(&self, id: &SessionId, now: SystemTime) -> Result<Option<EndedSession>, Error> {
         let change = self.change(&id.file_name())?;
         match change.load()? {
-            Loaded::Live(session, _) => change.end(session, now).map(Some),
+            Loaded::Live(session, _) => {
+                let ended = change.end(session, now)?;
+                self.directory.sync()?;
+                Ok(Some(ended))
+            }
             _ => Ok(None),
         }
     }

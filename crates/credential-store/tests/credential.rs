@@ -1,4 +1,5 @@
 //! A credential's life: published, looked up, replaced, erased.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -447,4 +448,15 @@ fn a_lookup_remembers_no_longer_than_it_may() {
     assert_good(&stores, "alice");
     fs::write(&path, [&content[..], b"\n"].concat()).unwrap();
     assert!(matches!(stores.lookup("alice").unwrap(), Lookup::Missing));
+}
+
+#[test]
+fn a_record_that_a_power_failure_emptied_serves_nobody() {
+    let stores = Stores::new();
+    let session = stores.session("alice");
+    stores.publish(&session, "alice", HOUR).unwrap();
+    fs::write(stores.root.path().join("credentials/alice%record"), "").unwrap();
+    assert!(matches!(stores.lookup("alice").unwrap(), Lookup::Missing));
+    stores.publish(&session, "alice", HOUR).unwrap();
+    assert_good(&stores, "alice");
 }

@@ -1,4 +1,5 @@
 //! Which directories are trusted, and how one is made.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,6 +1,7 @@
 //! Many processes at once, and what becomes of those that die, may not write, or run out of space.
 //!
 //! The processes are this test program itself: it starts its own test `worker` with a role.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! A session's life: made, found, used, ended.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What a sweep takes, and what it must not.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Many threads at once on one credential.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
