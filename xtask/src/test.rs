@@ -1,0 +1,13 @@
+//! `cargo xtask test`: every test, on a machine that is prepared first.
+
+use anyhow::Result;
+
+use crate::{cargo, lint, packages};
+
+/// Installs, builds what the tests start (the modules are no library that a test could link), tests and lints.
+pub fn run() -> Result<()> {
+    packages::install()?;
+    cargo::build()?;
+    cargo::run(&["test", "--workspace"])?;
+    lint::run()
+}
