@@ -95,8 +95,6 @@ impl<'p> Hooks<'p> {
         fixups: ap_hook_fixups();
         /// Who answers?
         handler: ap_hook_handler();
-        /// The answer has been sent.
-        log_transaction: ap_hook_log_transaction();
     }
 
     /// Before the configuration is read.

@@ -1,0 +1,115 @@
+//! The end of a session: nothing is left, whoever asks and whatever goes on.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Result, ensure};
+use testbed::application::Seen;
+use testbed::site::{AppServer, Site};
+
+fn alices_file(site: &Site) -> std::path::PathBuf {
+    site.credential_directory().join("alice")
+}
+
+#[test]
+fn a_logout_page_needs_no_login_and_no_protection() -> Result<()> {
+    let site = Site::start()?;
+    let browser = site.browser()?;
+    site.log_in(&browser, "/app")?;
+    // Only the credential's session: the page is open, and Pubcookie knows nothing of it.
+    let page = browser.get(&site.url("/logout?reason=bye"))?;
+    ensure!(page.status == 200, "{}", page.story());
+    assert!(!alices_file(&site).exists());
+    Ok(())
+}
+
+#[test]
+fn the_logout_uri_is_matched_with_the_decoded_path_and_the_query() -> Result<()> {
+    let site = Site::builder()
+        .app_server(AppServer::new("app").configuration("MyProxyLogoutURI ^/bye$|^/portal\\?action=logout$"))
+        .start()?;
+    for (uri, ends) in [("/b%79e", true), ("/portal?action=logout", true), ("/portal?action=stay", false), ("/bye/not", false)] {
+        let browser = site.browser()?;
+        site.log_in(&browser, "/app")?;
+        browser.get(&site.url(uri))?;
+        assert_eq!(!alices_file(&site).exists(), ends, "{uri}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_made_up_session_ends_nothing() -> Result<()> {
+    let site = Site::start()?;
+    let browser = site.browser()?;
+    site.log_in(&browser, "/app")?;
+    let sessions = site.stored_sessions()?;
+    let stranger = site.browser()?;
+    for value in ["x", "../../etc/passwd", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+        stranger.set_cookie(&site.url("/"), &format!("MM_SESSION={value}; Path=/; Secure"))?;
+        let page = stranger.get(&site.url("/logout"))?;
+        assert_eq!(page.status, 200);
+        assert!(alices_file(&site).exists());
+        assert_eq!(site.stored_sessions()?, sessions, "a session was adopted or ended: {value}");
+    }
+    Ok(())
+}
+
+#[test]
+fn pubcookie_end_session_ends_the_credential_too() -> Result<()> {
+    let site = Site::start()?;
+    for word in ["on", "redirect", "clearLogin"] {
+        let browser = site.browser()?;
+        site.log_in(&browser, "/app")?;
+        assert!(alices_file(&site).exists());
+        browser.get(&site.url(&format!("/end-session/{word}")))?;
+        assert!(!alices_file(&site).exists(), "PubcookieEndSession {word}");
+        assert!(browser.cookie("MM_SESSION").is_none());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_logout_during_a_logon_leaves_nothing() -> Result<()> {
+    let mut site = Site::start()?;
+    for pause in [0, 5, 20, 60, 120, 180, 250] {
+        // A session whose granting cookie waits for the MyProxy server ...
+        site.myproxy.stop();
+        let browser = site.browser()?;
+        site.log_in(&browser, "/app")?;
+        site.myproxy.start()?;
+        // ... logs on with its next request, and is logged out meanwhile.
+        let other_tab = browser.clone();
+        thread::scope(|scope| {
+            let logon = scope.spawn(|| browser.get(&site.url("/app")).map(|page| page.body.clone()));
+            thread::sleep(Duration::from_millis(pause));
+            other_tab.get(&site.url("/logout"))?;
+            let page = logon.join().map_err(|_| anyhow::anyhow!("the logon panicked"))??;
+            ensure!(Seen::in_page(&page)?.variable("REMOTE_USER") == Some("alice"));
+            anyhow::Ok(())
+        })?;
+        assert!(!alices_file(&site).exists(), "left behind by a logout {pause} ms after the logon began");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_idle_or_orphaned_is_swept() -> Result<()> {
+    let site = Site::builder().configuration("MyProxySweepInterval 1\nMyProxySessionIdle 3600").start()?;
+    let browser = site.browser()?;
+    site.log_in(&browser, "/app")?;
+    assert!(alices_file(&site).exists());
+    // As if the browser had been closed two hours ago.
+    let long_ago = SystemTime::now() - Duration::from_secs(7200);
+    for session in site.stored_sessions()?.iter().filter(|name| !name.starts_with('.')) {
+        fs::File::options().write(true).open(site.session_directory().join(session))?.set_modified(long_ago)?;
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while alices_file(&site).exists() {
+        ensure!(Instant::now() < deadline, "the sweep did not come: {}", site.httpd.log().text());
+        thread::sleep(Duration::from_millis(100));
+    }
+    let page = Seen::in_page(&browser.get(&site.url("/app"))?.body)?;
+    assert_eq!(page.variable("MYPROXY_ERROR"), Some("none"));
+    Ok(())
+}
