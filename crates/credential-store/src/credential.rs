@@ -5,48 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::directory::Directory;
-use crate::error::{group_name, user_name};
-use crate::examine::{Examiner, Stored, digest, record_name};
-use crate::file::{Ownership, Stamp, Temporary};
+use crate::error::user_name;
+use crate::examine::{Examiner, Stored, record_name};
+use crate::file::{Stamp, Temporary};
 use crate::lock::{Lock, Range};
-use crate::record::StoredRecord;
-use crate::{Certificate, CredentialName, EndedSession, Error, Record, SessionId, SessionStore};
+use crate::{Certificate, CredentialName, EndedSession, Error, FilePermissions, Logon, Record};
 
 /// How long a change may wait for another one to the same files, which takes milliseconds.
 pub(crate) const CHANGE_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Mode, owner and group of credential files (`MyProxyFilePermissions`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FilePermissions {
-    mode: u32,
-    uid: Option<u32>,
-    gid: Option<u32>,
-}
-
-impl FilePermissions {
-    /// `mode` as in `chmod`; `None` leaves user and group as the process has them.
-    ///
-    /// # Errors
-    /// [`Error::FileMode`] for a mode with which the owner cannot read, others can, or anybody can execute or
-    /// the group write.
-    pub fn new(mode: u32, uid: Option<u32>, gid: Option<u32>) -> Result<Self, Error> {
-        if mode & 0o400 == 0 || mode & !0o640 != 0 {
-            return Err(Error::FileMode { mode });
-        }
-        Ok(Self { mode, uid, gid })
-    }
-}
-
-impl Default for FilePermissions {
-    /// 0600, for the directory's owner.
-    fn default() -> Self {
-        Self {
-            mode: 0o600,
-            uid: None,
-            gid: None,
-        }
-    }
-}
 
 /// What a stored credential can do for a request.
 #[derive(Debug)]
@@ -75,7 +41,7 @@ pub struct Credential {
 #[derive(Debug)]
 pub struct CredentialStore {
     pub(crate) directory: Directory,
-    permissions: FilePermissions,
+    pub(crate) permissions: FilePermissions,
     examiner: Examiner,
 }
 
@@ -148,11 +114,7 @@ impl CredentialStore {
     /// [`Error::Busy`] at the deadline.
     pub fn logon(&self, name: &CredentialName, deadline: Instant) -> Result<Logon<'_>, Error> {
         let turn = Lock::acquire(&self.directory, Range::Logon(name.as_str()), deadline)?;
-        Ok(Logon {
-            store: self,
-            name: name.clone(),
-            _turn: turn,
-        })
+        Ok(Logon::new(self, name.clone(), turn))
     }
 
     /// Erases the credential of a session that has ended; `false` if it has none, or the one under its name
@@ -226,7 +188,7 @@ impl CredentialStore {
 }
 
 /// A valid credential of somebody else stays; anything else may make way.
-fn may_be_replaced(stored: &Stored, record: &Record, now: SystemTime) -> bool {
+pub(crate) fn may_be_replaced(stored: &Stored, record: &Record, now: SystemTime) -> bool {
     let has_expired = |certificate: &Certificate| certificate.expires <= now;
     match stored {
         Stored::Absent => true,
@@ -234,124 +196,6 @@ fn may_be_replaced(stored: &Stored, record: &Record, now: SystemTime) -> bool {
         Stored::Recorded(whose, certificate) => whose == record || has_expired(certificate),
         // Such as a Perl handler left: it goes when it has expired. What is no credential at all stays.
         Stored::Unrecorded(certificate) => certificate.as_ref().is_some_and(has_expired),
-    }
-}
-
-/// The turn of one request to log on for one credential.
-#[derive(Debug)]
-pub struct Logon<'a> {
-    store: &'a CredentialStore,
-    name: CredentialName,
-    _turn: Lock,
-}
-
-impl Logon<'_> {
-    /// The credential whose turn this is.
-    pub fn name(&self) -> &CredentialName {
-        &self.name
-    }
-
-    /// Stores a credential for a session that lives, in the place of an older one of the same record.
-    ///
-    /// `pem` holds certificate, private key and chain in the order in which they are to be written. The file
-    /// is written beside its place, with its final owner and mode before its content, and renamed. Until then
-    /// the old one stays as it is, and nothing is left behind if it does not come to that.
-    ///
-    /// **Nothing is published after a logout.** [`SessionStore::end`] writes the tombstone first, and
-    /// [`CredentialStore::erase`] afterwards takes the change lock of the credential. Here the session is
-    /// read under that lock, which is kept until the file is in place. So either the session was read as
-    /// live: then its tombstone is written later, the erasure begins later still, waits for the lock, and
-    /// removes what was published. Or the tombstone was there: then nothing is published. The change lock is
-    /// not the turn to log on: a logout never waits for a MyProxy server.
-    ///
-    /// # Errors
-    /// [`Error::SessionEnded`], [`Error::OtherSession`] if the session is another user's or has another
-    /// credential, [`Error::NotYours`], [`Error::NotACredential`], [`Error::Busy`], [`Error::Io`].
-    pub fn publish(
-        &self,
-        sessions: &SessionStore,
-        session: &SessionId,
-        record: &Record,
-        pem: &[u8],
-        now: SystemTime,
-    ) -> Result<Credential, Error> {
-        let store = self.store;
-        let certificate = Certificate::read_with_key(pem).map_err(Error::NotACredential)?;
-        store.directory.verify()?;
-
-        // All that takes time, or space, before anything is locked or changed.
-        let new_credential = self.write_credential(pem)?;
-        let new_record = self.write_record(record, pem)?;
-
-        let change = store.change(&self.name)?;
-        sessions.require_live(session, &record.web_user, &self.name)?;
-        let (_, stored) = change.examine()?;
-        if !may_be_replaced(&stored, record, now) {
-            return Err(Error::NotYours {
-                path: store.path(&self.name),
-            });
-        }
-        // The record first: without its credential it speaks for nothing.
-        new_record.replace(&record_name(&self.name))?;
-        new_credential.replace(self.name.as_str())?;
-        Ok(Credential {
-            path: store.path(&self.name),
-            certificate,
-        })
-    }
-
-    fn write_credential(&self, pem: &[u8]) -> Result<Temporary<'_>, Error> {
-        let private = Ownership::private(&self.store.directory);
-        let FilePermissions { mode, uid, gid } = self.store.permissions;
-        let ownership = Ownership {
-            mode,
-            uid: uid.or(private.uid),
-            gid: gid.or(private.gid),
-        };
-        let mut temporary = Temporary::create(&self.store.directory, ownership)
-            .map_err(|error| explain_ownership(error, uid, gid))?;
-        temporary.write(pem)?;
-        temporary.sync()?;
-        Ok(temporary)
-    }
-
-    fn write_record(&self, record: &Record, pem: &[u8]) -> Result<Temporary<'_>, Error> {
-        let directory = &self.store.directory;
-        let stored = StoredRecord {
-            record: record.clone(),
-            credential_sha256: digest(pem),
-        };
-        let json = serde_json::to_vec(&stored).map_err(|error| Error::Malformed {
-            path: directory.path().join(record_name(&self.name)),
-            reason: error.to_string(),
-        })?;
-        let mut temporary = Temporary::create(directory, Ownership::private(directory))?;
-        temporary.write(&json)?;
-        Ok(temporary)
-    }
-}
-
-/// Says what the system's "operation not permitted" means for `MyProxyFilePermissions`.
-fn explain_ownership(error: Error, uid: Option<u32>, gid: Option<u32>) -> Error {
-    match error {
-        Error::Io {
-            action: action @ "change the owner or group of",
-            path,
-            source,
-        } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-            let me = user_name(rustix::process::geteuid().as_raw());
-            let advice = match (uid, gid) {
-                (Some(uid), _) => format!("only root can give a file to user {}", user_name(uid)),
-                (None, Some(gid)) => format!("make {me} a member of group {}", group_name(gid)),
-                (None, None) => return Error::Io { action, path, source },
-            };
-            Error::UnsafeFile {
-                path,
-                reason: format!("cannot be given away ({source})"),
-                remedy: advice,
-            }
-        }
-        error => error,
     }
 }
 
@@ -365,6 +209,13 @@ pub(crate) struct Change<'a> {
 impl Change<'_> {
     pub(crate) fn examine(&self) -> Result<(Option<Stamp>, Arc<Stored>), Error> {
         self.store.examiner.examine(&self.store.directory, &self.name)
+    }
+
+    /// Puts a new credential and its record in place.
+    pub(crate) fn put(&self, credential: Temporary<'_>, record: Temporary<'_>) -> Result<(), Error> {
+        // The record first: without its credential it speaks for nothing.
+        record.replace(&record_name(&self.name))?;
+        credential.replace(self.name.as_str())
     }
 
     /// Removes credential and record; `false` if there was neither.

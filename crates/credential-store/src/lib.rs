@@ -23,22 +23,32 @@ mod examine;
 mod file;
 mod list;
 mod lock;
+mod logon;
 mod name;
 mod pending;
+mod permissions;
 mod record;
 mod session;
 mod session_id;
 mod sweep;
 mod unix_time;
 
+// The tests' common part sees this crate from outside.
+#[cfg(test)]
+extern crate self as credential_store;
+#[cfg(test)]
+mod logout_order;
+
 pub use certificate::Certificate;
-pub use credential::{Credential, CredentialStore, FilePermissions, Logon, Lookup};
+pub use credential::{Credential, CredentialStore, Lookup};
 pub use directory::{Directory, DirectoryPolicy, check_separate};
 pub use error::Error;
 pub use list::{Listing, State};
+pub use logon::Logon;
 pub use name::CredentialName;
 pub use pending::PENDING_MAX_AGE;
 use pending::PendingCookie;
+pub use permissions::FilePermissions;
 pub use record::{Record, WebUser};
 pub use session::{EndedSession, Failure, Session, SessionLookup, SessionStore, TOMBSTONE_AGE};
 pub use session_id::{ProofDigest, SessionId};
