@@ -18,7 +18,7 @@ mod test;
 /// Missing packages are installed first, with a word about which. No service is started, and nothing is written
 /// outside of private directories under $TMPDIR.
 #[derive(Parser)]
-#[command(name = "cargo xtask")]
+#[command(name = "xtask", bin_name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

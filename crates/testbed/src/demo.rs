@@ -65,6 +65,8 @@ impl Walk {
                 .app_server(AppServer::new("app").configuration(logout))
                 .start()?;
             let browser = site.browser()?;
+            // A connection to start with, so that the first step shows no TLS handshake.
+            browser.get(&site.url("/"))?;
             Ok((site, browser))
         };
         let (site, browser) = start().map_err(|error| Failure {

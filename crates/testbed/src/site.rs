@@ -14,7 +14,7 @@
 //! ```
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -30,7 +30,7 @@ mod login_server;
 
 pub use app_server::{AppServer, Encryption, LoginMethod};
 pub use builder::SiteBuilder;
-pub use keys::HostKeys;
+pub use keys::{HostKeys, Keys};
 
 /// The user that every site knows.
 pub const USER: &str = "alice";
@@ -46,9 +46,9 @@ pub struct Site {
     pub httpd: Httpd,
     /// The MyProxy server; a test may stop and start it.
     pub myproxy: MyProxyServer,
-    app_servers: Vec<(AppServer, HostKeys)>,
-    login_keys: HostKeys,
-    granting: crate::pki::CertificateFiles,
+    /// The Pubcookie keys: with them a test makes cookies of its own.
+    pub keys: Keys,
+    labels: Vec<String>,
     authority: PathBuf,
     // Last, so that it is removed when the servers have gone.
     directory: PrivateDirectory,
@@ -68,7 +68,7 @@ impl Site {
 
     /// An address at the first application server.
     pub fn url(&self, path: &str) -> String {
-        self.url_at(self.app_servers[0].0.label(), path)
+        self.url_at(&self.labels[0], path)
     }
 
     /// An address at the host `<label>.demo.localhost`; the login server's label is `login`.
@@ -116,23 +116,8 @@ impl Site {
         self.directory.join(builder::SESSIONS)
     }
 
-    /// The login server's granting key and certificate: with them a test makes cookies of its own.
-    pub fn granting_key(&self) -> &crate::pki::CertificateFiles {
-        &self.granting
-    }
-
-    /// The Pubcookie keys of the first application server.
-    pub fn keys(&self) -> &HostKeys {
-        &self.app_servers[0].1
-    }
-
-    /// The Pubcookie keys of the login server.
-    pub fn login_keys(&self) -> &HostKeys {
-        &self.login_keys
-    }
-
     /// The certificate of the authority that its TLS certificates are from: a browser has to trust it.
-    pub fn authority(&self) -> &std::path::Path {
+    pub fn authority(&self) -> &Path {
         &self.authority
     }
 
@@ -147,7 +132,7 @@ fn host(label: &str) -> String {
     format!("{label}.demo.localhost")
 }
 
-fn files_in(directory: &std::path::Path) -> Result<Vec<String>> {
+fn files_in(directory: &Path) -> Result<Vec<String>> {
     if !directory.exists() {
         return Ok(Vec::new());
     }

@@ -208,6 +208,7 @@ impl HttpdBuilder {
 
     fn text(&self, installation: &Installation) -> Result<String> {
         let directory = self.directory.display();
+        // A restart waits for idle connections: not for long.
         let mut text = format!(
             "ServerRoot \"{directory}\"\n\
              ServerName localhost\n\
@@ -215,7 +216,8 @@ impl HttpdBuilder {
              DefaultRuntimeDir run\n\
              PidFile run/httpd.pid\n\
              ErrorLog error.log\n\
-             LogLevel notice\n",
+             LogLevel notice\n\
+             KeepAliveTimeout 1\n",
             self.port
         );
         for name in self.modules.iter().map(String::as_str).chain([self.mpm.module()]) {

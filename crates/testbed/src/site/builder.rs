@@ -3,16 +3,16 @@
 use std::thread;
 
 use anyhow::{Result, anyhow};
-use myproxy_server_setup::GrantingCookies;
+use myproxy_server_setup::{EncryptedCookies, GrantingCookies};
 
-use super::{AppServer, Encryption, LoginMethod, PASSWORD, Site, USER, host, keys, login_server};
+use super::keys::{self, Keys};
+use super::{AppServer, Encryption, LoginMethod, PASSWORD, Site, USER, login_server};
 use crate::application;
 use crate::artifact::artifact;
-use crate::httpd::{Httpd, Mpm};
+use crate::httpd::{Httpd, HttpdBuilder, Mpm};
 use crate::myproxy_server::{Accepts, MyProxyServer};
-use crate::pki::{self, Authority};
+use crate::pki::{Authority, CertificateFiles};
 use crate::private_directory::PrivateDirectory;
-use keys::HostKeys;
 
 /// `MyProxyCredStoreDir` and `MyProxySessionStore`, relative to ServerRoot: httpd makes them when it starts.
 pub(super) const CREDENTIALS: &str = "credentials";
@@ -30,6 +30,7 @@ pub struct SiteBuilder {
     environment: Vec<(String, String)>,
     configuration: String,
     login_configuration: String,
+    forward_encrypted: bool,
 }
 
 impl SiteBuilder {
@@ -57,6 +58,13 @@ impl SiteBuilder {
     pub fn app_server(mut self, server: AppServer) -> Self {
         self.app_servers.push(server);
         self
+    }
+
+    /// Show the MyProxy server granting cookies as they came (`MyProxyForwardCookie encrypted`): it gets the key
+    /// files of the application servers.
+    pub fn forward_encrypted(mut self) -> Self {
+        self.forward_encrypted = true;
+        self.configuration("MyProxyForwardCookie encrypted")
     }
 
     /// One more user with a password.
@@ -101,75 +109,91 @@ impl SiteBuilder {
         }
         self.users.push((USER.to_owned(), PASSWORD.to_owned()));
         let hosts: Vec<String> = self.app_servers.iter().map(AppServer::host).collect();
-        let login_host = host(login_server::LABEL);
 
         let directory = PrivateDirectory::new("site")?;
-        let granting = pki::self_signed(directory.path(), "granting", &login_host)?;
-        let accepts = Accepts::GrantingCookies(GrantingCookies {
-            granting_certificates: vec![granting.certificate.clone()],
-            app_server_ids: hosts.clone(),
-            realms: Vec::new(),
-            encrypted: None,
-            max_age: None,
-            pam_module: artifact("libpam_pubcookie.so")?.display().to_string(),
-        });
-        // Making keys takes long: the MyProxy server's are made meanwhile.
+        let keys = Keys::make(&directory, &login_server::host(), &hosts)?;
+        let accepts = self.proofs(&directory, &keys, hosts.clone())?;
+        // Making keys takes long: the MyProxy server's are made while ours are.
         let myproxy = thread::spawn(|| MyProxyServer::builder(accepts).start());
-
         let authority = Authority::new(directory.path(), "tls")?;
-        let names: Vec<&str> = [login_host.as_str()]
-            .into_iter()
-            .chain(hosts.iter().map(String::as_str))
-            .collect();
+        let names: Vec<&str> = keys.hosts.keys().map(String::as_str).collect();
         let certificate = authority.server_certificate("tls", &names)?;
-        let login_keys = HostKeys::make(directory.path(), &login_host)?;
-        let mut app_servers = Vec::new();
-        for (server, host) in self.app_servers.into_iter().zip(&hosts) {
-            let keys = HostKeys::make(directory.path(), host)?;
-            login_keys.learn(host, &keys)?;
-            app_servers.push((server, keys));
-        }
-        let passwords = directory.write("passwords", 0o644, keys::password_file(&self.users))?;
-        let application = application::install(directory.path())?;
         let myproxy = myproxy
             .join()
             .map_err(|_| anyhow!("starting the MyProxy server panicked"))??;
 
-        let httpd = Httpd::builder(directory.path())?;
-        let login_url = format!("https://{login_host}:{}/", httpd.port());
-        let common = format!(
-            "{myproxy}\n\
-             MyProxyCredStoreDir {CREDENTIALS}\n\
-             MyProxySessionStore dir:{SESSIONS}\n\
-             PubcookieGrantingCertFile \"{granting}\"\n\
-             PubcookieLogin {login_url}\n\
-             PubcookieDomain .demo.localhost\n\
-             {configuration}",
-            myproxy = myproxy.summary().httpd.join("\n"),
-            granting = granting.certificate.display(),
-            configuration = self.configuration,
-        );
-        let mut httpd = httpd.mpm(self.mpm).with_our_modules().configuration(&common);
+        let httpd = self.httpd(&directory, &keys, &certificate, &myproxy)?.start()?;
+        Ok(Site {
+            httpd,
+            myproxy,
+            labels: self
+                .app_servers
+                .iter()
+                .map(|server| server.label().to_owned())
+                .collect(),
+            keys,
+            authority: authority.certificate().to_owned(),
+            directory,
+        })
+    }
+
+    /// What the MyProxy server accepts: granting cookies for our application servers.
+    fn proofs(&self, directory: &PrivateDirectory, keys: &Keys, hosts: Vec<String>) -> Result<Accepts> {
+        let encrypted = match self.forward_encrypted {
+            false => None,
+            true => Some(EncryptedCookies {
+                key_directory: keys.copy_for_another_user(directory, &hosts)?,
+                app_servers: hosts.clone(),
+            }),
+        };
+        Ok(Accepts::GrantingCookies(GrantingCookies {
+            granting_certificates: vec![keys.granting.certificate.clone()],
+            app_server_ids: hosts,
+            realms: Vec::new(),
+            encrypted,
+            max_age: None,
+            pam_module: artifact("libpam_pubcookie.so")?.display().to_string(),
+        }))
+    }
+
+    /// httpd with everything in it.
+    fn httpd(
+        &self,
+        directory: &PrivateDirectory,
+        keys: &Keys,
+        certificate: &CertificateFiles,
+        myproxy: &MyProxyServer,
+    ) -> Result<HttpdBuilder> {
+        let passwords = directory.write("passwords", 0o644, keys::password_file(&self.users))?;
+        let application = application::install(directory.path())?;
+
+        let mut httpd = Httpd::builder(directory.path())?.mpm(self.mpm).with_our_modules();
         for module in &self.modules {
             httpd = httpd.module(module);
         }
         for (name, value) in &self.environment {
             httpd = httpd.environment(name, value);
         }
-        for ((server, keys), host) in app_servers.iter().zip(&hosts) {
-            httpd = httpd.host(host, &certificate, &server.text(keys, &application, &passwords));
+        let common = format!(
+            "{myproxy}\n\
+             MyProxyCredStoreDir {CREDENTIALS}\n\
+             MyProxySessionStore dir:{SESSIONS}\n\
+             PubcookieGrantingCertFile \"{granting}\"\n\
+             PubcookieLogin https://{login}:{port}/\n\
+             PubcookieDomain .demo.localhost\n\
+             {configuration}",
+            myproxy = myproxy.summary().httpd.join("\n"),
+            granting = keys.granting.certificate.display(),
+            login = login_server::host(),
+            port = httpd.port(),
+            configuration = self.configuration,
+        );
+        httpd = httpd.configuration(&common);
+        for server in &self.app_servers {
+            let text = server.text(keys.of(&server.host()), &application, &passwords);
+            httpd = httpd.host(&server.host(), certificate, &text);
         }
-        let login = login_server::text(&login_keys, &granting, &passwords, &self.login_configuration);
-        let httpd = httpd.host(&login_host, &certificate, &login).start()?;
-
-        Ok(Site {
-            httpd,
-            myproxy,
-            app_servers,
-            login_keys,
-            granting,
-            authority: authority.certificate().to_owned(),
-            directory,
-        })
+        let login = login_server::text(keys, &passwords, &self.login_configuration);
+        Ok(httpd.host(&login_server::host(), certificate, &login))
     }
 }

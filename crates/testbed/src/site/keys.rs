@@ -1,12 +1,22 @@
 //! The keys of a Pubcookie site: who signs, who encrypts for whom.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use zeroize::Zeroizing;
 
 use crate::pki::{self, CertificateFiles};
-use crate::private_directory::write_file;
+use crate::private_directory::{PrivateDirectory, write_file};
+
+/// All Pubcookie keys of a site.
+pub struct Keys {
+    /// The login server's granting key.
+    pub granting: CertificateFiles,
+    /// The keys of every host, by its whole name; the login server is one of them.
+    pub hosts: BTreeMap<String, HostKeys>,
+}
 
 /// The Pubcookie keys of one host.
 #[derive(Clone, Debug)]
@@ -15,6 +25,41 @@ pub struct HostKeys {
     pub session: CertificateFiles,
     /// The directory with the key files (2048 bytes each) that it knows, named after hosts.
     pub key_directory: PathBuf,
+}
+
+impl Keys {
+    /// Makes them in `directory`; the login server knows the key files of all `app_servers`, these only their own.
+    pub(super) fn make(directory: &PrivateDirectory, login: &str, app_servers: &[String]) -> Result<Self> {
+        let granting = pki::self_signed(directory.path(), "granting", login)?;
+        let login_keys = HostKeys::make(directory.path(), login)?;
+        let mut hosts = BTreeMap::new();
+        for host in app_servers {
+            let keys = HostKeys::make(directory.path(), host)?;
+            copy_key(&keys.key_directory, &login_keys.key_directory, host, 0o600)?;
+            hosts.insert(host.clone(), keys);
+        }
+        hosts.insert(login.to_owned(), login_keys);
+        Ok(Keys { granting, hosts })
+    }
+
+    /// The keys of a host of this site.
+    pub fn of(&self, host: &str) -> &HostKeys {
+        &self.hosts[host]
+    }
+
+    /// A directory with the key files of these hosts for a server that runs as another user. They are keys of a
+    /// test: it is enough that it can read them.
+    pub(super) fn copy_for_another_user(
+        &self,
+        directory: &PrivateDirectory,
+        hosts: &[String],
+    ) -> Result<PathBuf> {
+        let copies = directory.make_directory("keys-for-myproxy", 0o755)?;
+        for host in hosts {
+            copy_key(&self.of(host).key_directory, &copies, host, 0o644)?;
+        }
+        Ok(copies)
+    }
 }
 
 impl HostKeys {
@@ -30,12 +75,6 @@ impl HostKeys {
         })
     }
 
-    /// Lets these keys' owner, a login server, encrypt for `host`, whose own keys are `other`.
-    pub(super) fn learn(&self, host: &str, other: &HostKeys) -> Result<()> {
-        let key = zeroize::Zeroizing::new(fs::read(other.key_directory.join(host))?);
-        write_file(&self.key_directory.join(host), 0o600, &key)
-    }
-
     pub(super) fn directives(&self) -> String {
         format!(
             "PubcookieSessionKeyFile \"{}\"\n\
@@ -46,6 +85,10 @@ impl HostKeys {
             self.key_directory.display()
         )
     }
+}
+
+fn copy_key(from: &Path, to: &Path, host: &str, mode: u32) -> Result<()> {
+    write_file(&to.join(host), mode, &Zeroizing::new(fs::read(from.join(host))?))
 }
 
 /// The text of a password file for `AuthUserFile`.

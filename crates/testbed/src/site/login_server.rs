@@ -2,19 +2,15 @@
 
 use std::path::Path;
 
-use super::keys::HostKeys;
-use crate::pki::CertificateFiles;
+use super::keys::Keys;
 
-/// Its label.
-pub(super) const LABEL: &str = "login";
+/// Its whole name.
+pub(super) fn host() -> String {
+    super::host("login")
+}
 
 /// What stands in its virtual host.
-pub(super) fn text(
-    keys: &HostKeys,
-    granting: &CertificateFiles,
-    passwords: &Path,
-    configuration: &str,
-) -> String {
+pub(super) fn text(keys: &Keys, passwords: &Path, configuration: &str) -> String {
     format!(
         "{keys}\
          PubcookieGrantingKeyFile \"{granting}\"\n\
@@ -25,8 +21,8 @@ pub(super) fn text(
          Require all granted\n\
          </Location>\n\
          {configuration}",
-        keys = keys.directives(),
-        granting = granting.key.display(),
+        keys = keys.of(&host()).directives(),
+        granting = keys.granting.key.display(),
         passwords = passwords.display(),
     )
 }
