@@ -34,7 +34,7 @@ pub enum ChainProblem {
     #[error(transparent)]
     Untrusted(#[from] TrustProblem),
     /// OpenSSL failed in this process, or the certificate is beyond it.
-    #[error("OpenSSL failed: {0}")]
+    #[error(transparent)]
     OpenSsl(#[from] ErrorStack),
 }
 

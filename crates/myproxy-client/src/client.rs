@@ -100,7 +100,7 @@ impl Client {
 }
 
 fn addresses(server: &Server, deadline: Deadline) -> Result<Vec<SocketAddr>, Error> {
-    resolve(&server.host, server.port, deadline).map_err(|source| match source.kind() {
+    resolve(&server.host, server.port, deadline).map_err(|cause| match cause.kind() {
         io::ErrorKind::TimedOut => Error::Timeout {
             server: server.to_string(),
             step: Step::Lookup,
@@ -108,7 +108,7 @@ fn addresses(server: &Server, deadline: Deadline) -> Result<Vec<SocketAddr>, Err
         },
         _ => Error::Lookup {
             server: server.to_string(),
-            source,
+            cause,
         },
     })
 }

@@ -52,9 +52,9 @@ impl Connection {
     ) -> Result<Self, Error> {
         let stream = connect(server, address, limits)?;
         let name = server.to_string();
-        let untrusted = |source| Error::Untrusted {
+        let untrusted = |cause| Error::Untrusted {
             server: name.clone(),
-            source,
+            cause,
         };
         let mut ssl = Ssl::new(context)?;
         ssl.set_verify_cert_store(trust.store(X509VerifyFlags::empty()).map_err(untrusted)?)?;
@@ -70,9 +70,9 @@ impl Connection {
         let certificate = tls
             .peer_certificate()
             .ok_or_else(|| untrusted(no_certificate()))?;
-        identity::check(&certificate, server).map_err(|source| Error::WrongName {
+        identity::check(&certificate, server).map_err(|cause| Error::WrongName {
             server: name.clone(),
-            source,
+            cause,
         })?;
         let tls13 = tls.version2() == Some(SslVersion::TLS1_3);
         let mut connection = Connection {
@@ -106,9 +106,9 @@ impl Connection {
         self.stream.get_mut().set_deadline(self.limits.step());
         loop {
             let parsed = parser(&self.received);
-            match parsed.map_err(|source| Error::Malformed {
+            match parsed.map_err(|cause| Error::Malformed {
                 server: self.server.clone(),
-                source,
+                cause,
             })? {
                 Some((found, length)) => {
                     self.received.drain(..length);
@@ -154,12 +154,9 @@ fn connect(server: &Server, address: SocketAddr, limits: Limits) -> Result<Timed
         stream.set_nodelay(true)?;
         Ok(TimedStream::new(stream, limits.step()))
     });
-    result.map_err(|source| match source.kind() {
+    result.map_err(|cause| match cause.kind() {
         io::ErrorKind::TimedOut => timeout(named),
-        _ => Error::Connect {
-            server: named,
-            source,
-        },
+        _ => Error::Connect { server: named, cause },
     })
 }
 
@@ -169,13 +166,13 @@ fn handshake_failure(server: &str, error: HandshakeError<TimedStream>) -> Error 
         HandshakeError::Failure(stream) | HandshakeError::WouldBlock(stream) => {
             let result = stream.ssl().verify_result();
             if result != X509VerifyResult::OK {
-                let source = TrustProblem::Verification {
+                let cause = TrustProblem::Verification {
                     subject: None,
                     result,
                 };
                 return Error::Untrusted {
                     server: server.to_owned(),
-                    source,
+                    cause,
                 };
             }
             not_tls(server, stream)
@@ -207,16 +204,16 @@ fn transport_failure(server: &str, step: Step, deadline: Deadline, error: ssl::E
                 .any(|error| error.reason() == Some("unexpected eof while reading"))
         });
     match error.into_io_error() {
-        Ok(source) if source.kind() == io::ErrorKind::TimedOut => Error::Timeout {
+        Ok(cause) if cause.kind() == io::ErrorKind::TimedOut => Error::Timeout {
             server,
             step,
             limit: deadline.limit(),
         },
-        Ok(source) => Error::ConnectionLost { server, step, source },
+        Ok(cause) => Error::ConnectionLost { server, step, cause },
         Err(error) if ended_early || error.code() == ssl::ErrorCode::SYSCALL => Error::ConnectionLost {
             server,
             step,
-            source: io::ErrorKind::UnexpectedEof.into(),
+            cause: io::ErrorKind::UnexpectedEof.into(),
         },
         Err(_) => Error::Tls { server, reason },
     }

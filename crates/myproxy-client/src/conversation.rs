@@ -28,9 +28,9 @@ pub fn get(
         Chain::Refused(words) => return Err(refused(&connection, words)),
     };
     expect_ok(&mut connection, Step::Confirmation)?;
-    Credential::from_chain(&chain, key, trust).map_err(|source| Error::Credential {
+    Credential::from_chain(&chain, key, trust).map_err(|cause| Error::Credential {
         server: connection.server().to_owned(),
-        source,
+        cause,
     })
 }
 
@@ -46,7 +46,7 @@ fn expect_ok(connection: &mut Connection, step: Step) -> Result<(), Error> {
         }),
         (Response::Challenge, _) => Err(Error::Malformed {
             server,
-            source: MalformedAnswer::OutOfPlace,
+            cause: MalformedAnswer::OutOfPlace,
         }),
     }
 }

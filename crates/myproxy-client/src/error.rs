@@ -25,20 +25,20 @@ pub enum Error {
         words: ServerWords,
     },
     /// The host name could not be looked up.
-    #[error("cannot find the address of {server}: {source}")]
+    #[error("cannot find the address of {server}: {cause}")]
     Lookup {
         /// Host and port.
         server: String,
         /// The resolver's error.
-        source: io::Error,
+        cause: io::Error,
     },
     /// No connection.
-    #[error("cannot connect to {server}: {source}")]
+    #[error("cannot connect to {server}: {cause}")]
     Connect {
         /// Host, port and, where the host is a name, the address.
         server: String,
         /// The system's error.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A time limit passed.
     #[error("{server} took longer than {} s: {step}", limit.as_secs_f32())]
@@ -51,14 +51,14 @@ pub enum Error {
         limit: Duration,
     },
     /// The connection ended in the middle of the conversation.
-    #[error("the connection to {server} broke: {step}: {source}")]
+    #[error("the connection to {server} broke: {step}: {cause}")]
     ConnectionLost {
         /// Host and port.
         server: String,
         /// What was being waited for.
         step: Step,
         /// The system's error.
-        source: io::Error,
+        cause: io::Error,
     },
     /// Plain text came in place of a TLS handshake: how a MyProxy server reports that its own set-up (host certificate,
     /// key, trust directory) is broken.
@@ -80,44 +80,42 @@ pub enum Error {
         reason: String,
     },
     /// The server's certificate is not trusted.
-    #[error("{server} is not trusted: {source}")]
+    #[error("{server} is not trusted: {cause}")]
     Untrusted {
         /// Host and port.
         server: String,
         /// What is wrong with the certificate, or with the trust directory.
-        source: TrustProblem,
+        cause: TrustProblem,
     },
     /// The server's certificate is another server's.
-    #[error(
-        "{server} is not the server that was meant: {source} (if it is, name it with =NAME or by its DN)"
-    )]
+    #[error("{server} is not the server that was meant: {cause} (if it is, name it with =NAME or by its DN)")]
     WrongName {
         /// Host and port.
         server: String,
         /// The names.
-        source: WrongName,
+        cause: WrongName,
     },
     /// An answer that is not MyProxy.
-    #[error("{server} does not speak MyProxy: {source}")]
+    #[error("{server} does not speak MyProxy: {cause}")]
     Malformed {
         /// Host and port.
         server: String,
         /// What was wrong with it.
-        source: MalformedAnswer,
+        cause: MalformedAnswer,
     },
     /// The credential that the server sent is not one to use.
-    #[error("{server} sent a credential that cannot be used: {source}")]
+    #[error("{server} sent a credential that cannot be used: {cause}")]
     Credential {
         /// Host and port.
         server: String,
         /// Which check failed.
-        source: ChainProblem,
+        cause: ChainProblem,
     },
     /// No server was named.
     #[error("no MyProxy server is configured")]
     NoServer,
     /// OpenSSL failed in this process.
-    #[error("OpenSSL failed: {0}")]
+    #[error(transparent)]
     OpenSsl(#[from] ErrorStack),
 }
 

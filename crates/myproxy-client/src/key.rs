@@ -60,7 +60,7 @@ pub enum KeyError {
     #[error("the key is not RSA with at least {SHORTEST_RSA} bits")]
     Unsuitable,
     /// OpenSSL could not make it.
-    #[error("OpenSSL could not make the key: {0}")]
+    #[error(transparent)]
     OpenSsl(#[from] ErrorStack),
 }
 

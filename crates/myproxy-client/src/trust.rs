@@ -27,12 +27,12 @@ use crate::signing_policy::{SigningPolicy, SigningPolicyError};
 #[derive(Debug, thiserror::Error)]
 pub enum TrustProblem {
     /// The trust directory cannot be read.
-    #[error("the trust directory {path} cannot be read: {source}", path = path.display())]
+    #[error("the trust directory {path} cannot be read: {cause}", path = path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
         /// The system's error.
-        source: io::Error,
+        cause: io::Error,
     },
     /// OpenSSL's verdict: unknown authority, expired, revoked, revocation list expired and so on.
     #[error("certificate verification failed{}: {result}", subject.as_ref().map(|s| format!(" for {s}")).unwrap_or_default())]
@@ -43,22 +43,22 @@ pub enum TrustProblem {
         result: X509VerifyResult,
     },
     /// An authority without a signing policy.
-    #[error("the signing policy {path} of {authority} cannot be read: {source}", path = path.display())]
+    #[error("the signing policy {path} of {authority} cannot be read: {cause}", path = path.display())]
     NoSigningPolicy {
         /// The file that should be there.
         path: PathBuf,
         /// The authority, in slash form.
         authority: String,
         /// The system's error.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A signing policy with an error in it.
-    #[error("the signing policy {path} is wrong: {source}", path = path.display())]
+    #[error("the signing policy {path} is wrong: {cause}", path = path.display())]
     SigningPolicy {
         /// The file.
         path: PathBuf,
         /// The error and its line.
-        source: SigningPolicyError,
+        cause: SigningPolicyError,
     },
     /// A subject that the authority may not sign.
     #[error("the signing policy {path} does not allow {authority} to sign {subject}", path = path.display())]
@@ -71,15 +71,15 @@ pub enum TrustProblem {
         subject: String,
     },
     /// A revocation list that cannot be read.
-    #[error("the revocation list {path} cannot be read: {source}", path = path.display())]
+    #[error("the revocation list {path} cannot be read: {cause}", path = path.display())]
     RevocationList {
         /// The file.
         path: PathBuf,
         /// The system's or OpenSSL's error.
-        source: io::Error,
+        cause: io::Error,
     },
     /// OpenSSL failed in this process.
-    #[error("OpenSSL failed: {0}")]
+    #[error(transparent)]
     OpenSsl(#[from] ErrorStack),
 }
 
@@ -95,9 +95,9 @@ impl TrustDirectory {
     /// A fresh store that finds the directory's authorities. A chain that OpenSSL builds and verifies with it still
     /// has to pass [`Self::check_issuers`].
     pub fn store(&self, flags: X509VerifyFlags) -> Result<X509Store, TrustProblem> {
-        let unreadable = |source| TrustProblem::Directory {
+        let unreadable = |cause| TrustProblem::Directory {
             path: self.0.clone(),
-            source,
+            cause,
         };
         let path = self
             .0
@@ -147,17 +147,17 @@ impl TrustDirectory {
         let authority = slash_form(issuer.subject_name());
         let text = match fs::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(source) => {
+            Err(cause) => {
                 return Err(TrustProblem::NoSigningPolicy {
                     path,
                     authority,
-                    source,
+                    cause,
                 });
             }
         };
         let policy = match SigningPolicy::parse(&text) {
             Ok(policy) => policy,
-            Err(source) => return Err(TrustProblem::SigningPolicy { path, source }),
+            Err(cause) => return Err(TrustProblem::SigningPolicy { path, cause }),
         };
         let subject = slash_form(certificate.subject_name());
         if policy.allows(&authority, &subject) {
@@ -202,7 +202,7 @@ impl TrustDirectory {
             let pem = match fs::read(&path) {
                 Ok(pem) => pem,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => break,
-                Err(source) => return Err(TrustProblem::RevocationList { path, source }),
+                Err(cause) => return Err(TrustProblem::RevocationList { path, cause }),
             };
             match X509Crl::from_pem(&pem) {
                 Ok(list) if list.issuer_name().try_cmp(issuer.subject_name())?.is_eq() => lists.push(path),
@@ -210,7 +210,7 @@ impl TrustDirectory {
                 Err(error) => {
                     return Err(TrustProblem::RevocationList {
                         path,
-                        source: io::Error::other(error),
+                        cause: io::Error::other(error),
                     });
                 }
             }

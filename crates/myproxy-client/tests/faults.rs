@@ -1,4 +1,5 @@
 //! What a broken or hostile server can do: each fault is an error that says so, in time.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
@@ -240,7 +241,7 @@ fn what_is_not_myproxy_is_said() {
         ),
     ] {
         match scene.play(scene.good().with(part, bytes)) {
-            Err(Error::Malformed { source, .. }) => assert_eq!(source, problem),
+            Err(Error::Malformed { cause, .. }) => assert_eq!(cause, problem),
             other => panic!("{problem}: {other:?}"),
         }
     }
@@ -294,10 +295,10 @@ fn a_credential_that_fails_a_check_is_not_taken() {
     let problem = |certificates: &[X509]| match scene.play(Script::good(certificates)) {
         Err(error @ Error::Credential { .. }) => {
             assert_eq!(error.class(), ErrorClass::Untrusted);
-            let Error::Credential { source, .. } = error else {
+            let Error::Credential { cause, .. } = error else {
                 unreachable!()
             };
-            source
+            cause
         }
         other => panic!("{other:?}"),
     };

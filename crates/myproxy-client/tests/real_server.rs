@@ -1,4 +1,5 @@
 //! Against the myproxy-server of the system.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
@@ -237,7 +238,7 @@ fn a_credential_outside_the_signing_policy_is_not_taken() {
     let server = RealServer::start(Kind::Authority, "TLS1_3_VERSION");
     let result = server.client().get(&request("eve", PASS_PHRASE), &new_key());
     let Err(Error::Credential {
-        source: ChainProblem::Untrusted(problem),
+        cause: ChainProblem::Untrusted(problem),
         ..
     }) = result
     else {
