@@ -9,8 +9,24 @@ use crate::settings::{LoginUrl, ReplyPath, explicit};
 use maud::{Markup, html};
 use zeroize::Zeroizing;
 
+/// Sends the browser to the login server, by the page that the method and the request's body need.
+pub fn login_page(
+    method: LoginMethod,
+    login: &LoginUrl,
+    granting_request: &str,
+    body: Option<&Form>,
+    relay_url: &str,
+    nonce: &Nonce,
+) -> Page {
+    match (method, body) {
+        (LoginMethod::Get, None) => to_login_server(login, nonce),
+        (LoginMethod::Get, Some(body)) => to_login_server_with_body(login, body, nonce),
+        (LoginMethod::Post, body) => relay_to_login_server(login, granting_request, body, relay_url, nonce),
+    }
+}
+
 /// Sends the browser to the login server, the granting request being in a cookie (GET method).
-pub fn to_login_server(login: &LoginUrl, nonce: &Nonce) -> Page {
+fn to_login_server(login: &LoginUrl, nonce: &Nonce) -> Page {
     moved_by_page(
         "Log in",
         "You are being taken to the login page.",
@@ -21,7 +37,7 @@ pub fn to_login_server(login: &LoginUrl, nonce: &Nonce) -> Page {
 
 /// Sends the browser to the login server with the body of its request, the granting request being in a cookie (GET
 /// method). The body waits there until the user has logged in.
-pub fn to_login_server_with_body(login: &LoginUrl, body: &Form, nonce: &Nonce) -> Page {
+fn to_login_server_with_body(login: &LoginUrl, body: &Form, nonce: &Nonce) -> Page {
     let main = html! {
         h1 { "Log in" }
         p { "You are being taken to the login page. What you have entered goes on after the login." }
@@ -44,7 +60,7 @@ pub fn to_login_server_with_body(login: &LoginUrl, body: &Form, nonce: &Nonce) -
 
 /// Sends the browser to the login server with the granting request, the body of its request (if it has one) and the
 /// URL for the reply (POST method).
-pub fn relay_to_login_server(
+fn relay_to_login_server(
     login: &LoginUrl,
     granting_request: &str,
     body: Option<&Form>,
@@ -74,7 +90,7 @@ pub fn relay_to_login_server(
     )
 }
 
-/// The absolute URL of our reply URL, for [`relay_to_login_server`].
+/// The absolute URL of our reply URL, for [`login_page`].
 pub fn relay_url(own: &Host, path: &ReplyPath) -> String {
     format!("https://{}{}", explicit(own), path.as_str())
 }
@@ -135,22 +151,6 @@ pub fn redirect(destination: &Destination) -> Page {
 /// Sends the browser to the login server's logout page; `url` comes from [`crate::end_session::logout_url`].
 pub fn to_logout(url: &str, nonce: &Nonce) -> Page {
     moved_by_page("Log out", "You are being logged out.", url, nonce)
-}
-
-/// What both methods need before a login page is shown: which page that is.
-pub fn login_page(
-    method: LoginMethod,
-    login: &LoginUrl,
-    granting_request: &str,
-    body: Option<&Form>,
-    relay_url: &str,
-    nonce: &Nonce,
-) -> Page {
-    match (method, body) {
-        (LoginMethod::Get, None) => to_login_server(login, nonce),
-        (LoginMethod::Get, Some(body)) => to_login_server_with_body(login, body, nonce),
-        (LoginMethod::Post, body) => relay_to_login_server(login, granting_request, body, relay_url, nonce),
-    }
 }
 
 /// A page and not a redirect: browsers keep the cookies of a page before they go on.

@@ -180,7 +180,7 @@ impl GrantingRequest {
             request_method: fields.text("five")?,
             host: fields.parse("six", Host::from_str)?,
             path: fields.parse("seven", |seven| path_of(seven, method))?,
-            query: fields.parse("eight", |eight| query_of(eight))?,
+            query: fields.parse("eight", query_of)?,
             server_name: fields.text("hostname")?,
             reason: fields.parse("nine", |nine| nine.parse().map(Reason::from_number))?,
             file: fields.text("file")?,

@@ -34,21 +34,23 @@ pub const FRUITLESS_LIMIT: usize = 3;
 pub const FRUITLESS_SECONDS: u64 = 60;
 
 impl PreSession {
-    /// The pre-session of the request's Cookie header, without what is too old; `None` where the browser sent none that
-    /// we made.
+    /// The pre-session of the request's Cookie header, without what is too old; `None` where the browser sent none at
+    /// all. One that we did not make counts as empty.
     pub fn read(cookie_header: &[u8], keys: &SealingKeys, now: u64) -> Option<PreSession> {
-        cookie_header::values(cookie_header, PRE_SESSION)
+        let mut values = cookie_header::values(cookie_header, PRE_SESSION)
             .take(4)
-            .find_map(|value| {
-                let mut pre_session = PreSession::from_bytes(&keys.open(value)?.bytes)?;
-                pre_session
-                    .outstanding
-                    .retain(|login| lives(login.since, OUTSTANDING_SECONDS, now));
-                pre_session
-                    .fruitless
-                    .retain(|&time| lives(time, FRUITLESS_SECONDS, now));
-                Some(pre_session)
-            })
+            .peekable();
+        values.peek()?;
+        let mut pre_session = values
+            .find_map(|value| PreSession::from_bytes(&keys.open(value)?.bytes))
+            .unwrap_or_default();
+        pre_session
+            .outstanding
+            .retain(|login| lives(login.since, OUTSTANDING_SECONDS, now));
+        pre_session
+            .fruitless
+            .retain(|&time| lives(time, FRUITLESS_SECONDS, now));
+        Some(pre_session)
     }
 
     /// The cookie's value.
@@ -235,15 +237,16 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_without_our_cookie_has_no_pre_session() {
-        for header in [
-            "",
-            "x=1",
-            "__Host-pubcookie_pre_s=",
-            "__Host-pubcookie_pre_s=AAAA",
-            "pubcookie_pre_s=x",
-        ] {
+    fn a_cookie_that_we_did_not_make_holds_nothing() {
+        for header in ["", "x=1", "pubcookie_pre_s=x", "x__Host-pubcookie_pre_s=x"] {
             assert_eq!(PreSession::read(header.as_bytes(), &KEYS, NOW), None, "{header}");
+        }
+        for header in ["__Host-pubcookie_pre_s=", "__Host-pubcookie_pre_s=AAAA"] {
+            assert_eq!(
+                PreSession::read(header.as_bytes(), &KEYS, NOW),
+                Some(PreSession::default()),
+                "{header}"
+            );
         }
     }
 

@@ -1,4 +1,5 @@
 //! Session cookies in both formats, against cookies that the original made.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod recorded;
 

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod html;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use granting_cookie::{CryptKey, Encryption, SigningKey, VerifyingCertificate};
