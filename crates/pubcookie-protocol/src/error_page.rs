@@ -18,6 +18,8 @@ pub enum Problem {
     NoCookiesKept,
     /// The browser goes to and fro between here and the login server.
     GoesInCircles(Reason),
+    /// The request did not come over TLS, so that no cookie of ours would be kept.
+    PlainHttp,
     /// The reply of the login server is not one.
     BadReply,
     /// The request's query is too long to be carried through a login.
@@ -46,6 +48,7 @@ impl Problem {
             Problem::NoReauthentication => "Required Session Reauthentication didn't happen",
             Problem::NoCookiesKept => "Your browser keeps no cookies",
             Problem::GoesInCircles(_) => "The login does not come to an end",
+            Problem::PlainHttp => "This page needs a secure connection",
             Problem::BadReply => "No granting reply",
             Problem::QueryTooLong => "GET arguments longer than supported",
             Problem::Multipart => "multipart/form-data not allowed",
@@ -70,6 +73,7 @@ impl Problem {
                  back. Check that your browser keeps cookies and that your computer's clock is right. If that does \
                  not help, tell the administrator of this server."
             }
+            Problem::PlainHttp => "Open the page again with an address that begins with https://.",
             Problem::BadReply => {
                 "What arrived here is not the answer of the login page. Open the page again that you want to see."
             }

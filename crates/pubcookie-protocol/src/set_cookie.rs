@@ -56,8 +56,8 @@ pub fn session_cookie(name: &str, value: &str) -> String {
     format!("{name}={value}; path=/; secure; HttpOnly; SameSite=Lax")
 }
 
-/// `Set-Cookie` values that take a used or refused granting cookie away, with and without the domain: it came from
-/// the login server (GET) or from our reply URL (POST).
+/// `Set-Cookie` that takes a used or refused granting cookie away: the one that the login server set for the domain
+/// (GET), or the one that our reply URL set for this host (POST).
 pub fn clear_granting(method: LoginMethod, domain: Option<&CookieDomain>) -> String {
     match method {
         LoginMethod::Get => cleared(GRANTING, "", domain),
