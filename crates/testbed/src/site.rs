@@ -96,12 +96,12 @@ impl Site {
         browser.submit(&page, &form)
     }
 
-    /// The files in the credential store, by name; none where it has not been made.
+    /// The files in the credential store but its lock, by name; none where the store has not been made.
     pub fn stored_credentials(&self) -> Result<Vec<String>> {
         files_in(&self.credential_directory())
     }
 
-    /// The files in the session store, by name; none where it has not been made.
+    /// The files in the session store but its lock, by name; none where the store has not been made.
     pub fn stored_sessions(&self) -> Result<Vec<String>> {
         files_in(&self.session_directory())
     }
@@ -141,6 +141,7 @@ fn files_in(directory: &Path) -> Result<Vec<String>> {
     for entry in entries {
         names.push(entry?.file_name().to_string_lossy().into_owned());
     }
+    names.retain(|name| name != ".lock");
     names.sort();
     Ok(names)
 }

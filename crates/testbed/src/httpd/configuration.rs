@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::installation::{self, Installation};
 use super::{Httpd, READY, START_LIMIT};
@@ -164,9 +164,12 @@ impl HttpdBuilder {
         )?;
         let error_log = self.directory.join("error.log");
         let logged = || fs::read_to_string(&error_log).unwrap_or_default();
-        process
-            .wait_until_ready(START_LIMIT, || logged().contains(READY))
-            .with_context(|| format!("httpd's error log:\n{}", logged()))?;
+        let ready = process.wait_until_ready(START_LIMIT, || logged().contains(READY));
+        ready.map_err(|error| match logged() {
+            // It did not get as far as to open it.
+            log if log.is_empty() => error,
+            log => error.context(format!("httpd's error log:\n{log}")),
+        })?;
         Ok(Httpd {
             process,
             directory: self.directory,
