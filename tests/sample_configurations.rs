@@ -1,0 +1,67 @@
+//! Every sample in `conf/` is loaded by the httpd that it is for.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use testbed::httpd::Httpd;
+use testbed::pki::{self, Authority};
+use testbed::private_directory::PrivateDirectory;
+
+/// Loads a sample with the paths of this test in place of those in `/etc`.
+fn load(sample: &str, definitions: &[(&str, String)], directory: &PrivateDirectory) -> Result<()> {
+    let defined: String = definitions.iter().map(|(name, value)| format!("Define {name} \"{value}\"\n")).collect();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf").join(sample);
+    let configuration = format!("{defined}Include \"{}\"", sample.display());
+    let result = Httpd::builder(directory.path())?.with_our_modules().configuration(&configuration).configtest()?;
+    result.map(drop).map_err(|refusal| anyhow!("{} is refused: {refusal}", sample.display()))
+}
+
+/// Keys as the quick start makes them, for `host`.
+fn keys(directory: &PrivateDirectory, host: &str) -> Result<()> {
+    pki::self_signed(directory.path(), "granting", host)?;
+    pki::self_signed(directory.path(), "session", host)?;
+    std::fs::create_dir_all(directory.join("keys"))?;
+    pki::crypt_key(&directory.join("keys"), host)?;
+    let authority = Authority::new(directory.path(), "authority")?;
+    let tls = authority.server_certificate("tls", &[host])?;
+    std::fs::copy(&tls.certificate, directory.join("certificate.pem"))?;
+    std::fs::copy(&tls.key, directory.join("key.pem"))?;
+    Ok(())
+}
+
+#[test]
+fn the_application_server_loads() -> Result<()> {
+    let directory = PrivateDirectory::new("sample")?;
+    keys(&directory, "portal.example.org")?;
+    let here = directory.path().display().to_string();
+    load(
+        "application-server.conf",
+        &[
+            ("MYPROXY_SITE", "portal.example.org".to_owned()),
+            ("MYPROXY_PORT", "4443".to_owned()),
+            ("MYPROXY_TLS", here.clone()),
+            ("MYPROXY_KEYS", here.clone()),
+            ("MYPROXY_RUN", format!("{here}/run")),
+            ("MYPROXY_TRUST", here),
+        ],
+        &directory,
+    )
+}
+
+#[test]
+fn the_login_server_loads() -> Result<()> {
+    let directory = PrivateDirectory::new("sample")?;
+    keys(&directory, "login.example.org")?;
+    let here = directory.path().display().to_string();
+    load(
+        "login-server.conf",
+        &[
+            ("PUBCOOKIE_LOGIN_SITE", "login.example.org".to_owned()),
+            ("PUBCOOKIE_LOGIN_PORT", "4443".to_owned()),
+            ("PUBCOOKIE_LOGIN_TLS", here.clone()),
+            ("PUBCOOKIE_LOGIN_KEYS", here.clone()),
+            ("PUBCOOKIE_LOGIN_USERS", format!("{here}/users")),
+        ],
+        &directory,
+    )
+}
