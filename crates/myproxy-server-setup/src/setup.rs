@@ -10,7 +10,7 @@ use openssl::pkey::PKey;
 use openssl::x509::{X509, X509Ref};
 use zeroize::Zeroizing;
 
-use crate::target::Target;
+use crate::target::{Owner, Target};
 use crate::{
     CertificationAuthority, DistinguishedName, HostCertificate, KeyPair, SetupError, Summary, configuration,
     one_line, pam_service, systemd_unit, trust_directory, user_map,
@@ -115,8 +115,11 @@ impl ServerSetup {
     pub fn prepare(&self) -> Result<Summary, SetupError> {
         self.check()?;
         let mut target = Target::open(&self.directory, self.user.clone())?;
-        for (name, mode) in [("ca", 0o700), ("host", 0o755), ("store", 0o700), ("run", 0o755)] {
-            target.directory(name, mode)?;
+        for (name, mode) in [("ca", 0o700), ("store", 0o700), ("run", 0o755)] {
+            target.directory(name, mode, Owner::Server)?;
+        }
+        for name in ["host", "pam.d"] {
+            target.directory(name, 0o755, Owner::Administrator)?;
         }
         let base = self.base()?;
         let (authority, authority_made) = self.authority(&mut target, &base)?;
@@ -126,23 +129,35 @@ impl ServerSetup {
         target.file(
             "map-user",
             0o755,
+            Owner::Administrator,
             user_map::script(&base.with("OU", "People")?).as_bytes(),
         )?;
         target.file(
             "myproxy-server.config",
             0o644,
+            Owner::Administrator,
             configuration::file(self).as_bytes(),
         )?;
         let pam = self.pam_file(&mut target)?;
-        target.directory("pam.d", 0o755)?;
-        target.file(&format!("pam.d/{}", self.pam_service), 0o644, pam.as_bytes())?;
+        target.file(
+            &format!("pam.d/{}", self.pam_service),
+            0o644,
+            Owner::Administrator,
+            pam.as_bytes(),
+        )?;
         target.file(
             "myproxy-server.service",
             0o644,
+            Owner::Administrator,
             systemd_unit::file(self).as_bytes(),
         )?;
         let summary = Summary::new(self, authority.certificate(), authority_made, &host);
-        target.file("SUMMARY.txt", 0o644, summary.to_string().as_bytes())?;
+        target.file(
+            "SUMMARY.txt",
+            0o644,
+            Owner::Administrator,
+            summary.to_string().as_bytes(),
+        )?;
         Ok(summary.with_files(target.into_files()))
     }
 
@@ -185,8 +200,13 @@ impl ServerSetup {
                 self.authority_days.saturating_mul(DAY),
             )?;
             let key = Zeroizing::new(authority.key().private_key_to_pem_pkcs8()?);
-            target.file(CA_KEY, 0o600, &key)?;
-            target.file(CA_CERTIFICATE, 0o644, &authority.certificate().to_pem()?)?;
+            target.file(CA_KEY, 0o600, Owner::Server, &key)?;
+            target.file(
+                CA_CERTIFICATE,
+                0o644,
+                Owner::Server,
+                &authority.certificate().to_pem()?,
+            )?;
             return Ok((authority, true));
         }
         if existing != [true, true] {
@@ -229,8 +249,8 @@ impl ServerSetup {
                 None => self.new_host_certificate(authority, base)?,
             };
             read_key_pair(certificate.clone(), key.to_vec(), &target.path("host"))?;
-            target.file(HOST_KEY, 0o600, &key)?;
-            target.file(HOST_CERTIFICATE, 0o644, &certificate)?;
+            target.file(HOST_KEY, 0o600, Owner::Server, &key)?;
+            target.file(HOST_CERTIFICATE, 0o644, Owner::Server, &certificate)?;
         }
         if let Some(path) = self.host.as_ref().and_then(|given| given.authority.as_ref()) {
             let given = X509::from_pem(&read(path)?)?;
@@ -267,12 +287,12 @@ impl ServerSetup {
     fn pam_file(&self, target: &mut Target) -> Result<String, SetupError> {
         let mut certificates = Vec::new();
         if let Proof::GrantingCookies(cookies) = &self.proof {
-            target.directory("replay", 0o700)?;
-            target.directory("granting", 0o755)?;
+            target.directory("replay", 0o700, Owner::Server)?;
+            target.directory("granting", 0o755, Owner::Administrator)?;
             for (number, path) in cookies.granting_certificates.iter().enumerate() {
                 let certificate = X509::from_pem(&read(path)?)?;
                 let name = format!("granting/{}.pem", number + 1);
-                let copy = target.file(&name, 0o644, &certificate.to_pem()?)?;
+                let copy = target.file(&name, 0o644, Owner::Administrator, &certificate.to_pem()?)?;
                 certificates.push(copy.display().to_string());
             }
         }

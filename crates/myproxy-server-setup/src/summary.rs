@@ -27,6 +27,8 @@ pub struct Summary {
     pub trust_directory: String,
     /// What a logon has to show.
     pub proof: &'static str,
+    /// The PAM module that checks granting cookies.
+    pub pam_module: Option<String>,
     /// Name of the PAM service, and the file that has to be `/etc/pam.d/<name>`.
     pub pam_service: String,
     /// That file.
@@ -84,6 +86,10 @@ impl Summary {
         let port = setup.public_port.unwrap_or(setup.port);
         let address = format!("{}:{port}", setup.names[0]);
         let server_dn = one_line(host.subject_name());
+        let (proof, pam_module) = match &setup.proof {
+            Proof::PassPhrases { .. } => ("pass phrase", None),
+            Proof::GrantingCookies(cookies) => ("granting cookie", Some(cookies.pam_module.clone())),
+        };
         Summary {
             httpd: vec![
                 format!("MyProxyServer {address}"),
@@ -97,10 +103,8 @@ impl Summary {
             ca_made,
             server_dn,
             trust_directory: setup.path("trust"),
-            proof: match setup.proof {
-                Proof::PassPhrases { .. } => "pass phrase",
-                Proof::GrantingCookies(_) => "granting cookie",
-            },
+            proof,
+            pam_module,
             pam_service: setup.pam_service.clone(),
             pam_file: setup.path(&format!("pam.d/{}", setup.pam_service)),
             systemd_unit: setup.path("myproxy-server.service"),
@@ -141,6 +145,16 @@ impl fmt::Display for Summary {
         writeln!(f, "server DN       {}", self.server_dn)?;
         writeln!(f, "trust directory {}", self.trust_directory)?;
         writeln!(f, "a logon shows   a {}", self.proof)?;
+        if let Some(pam_module) = &self.pam_module {
+            writeln!(
+                f,
+                "\nIts PAM module is {pam_module}: a name without a path is looked for in PAM's own directory"
+            )?;
+            writeln!(
+                f,
+                "(Debian /usr/lib/<architecture>/security, Fedora /usr/lib64/security)."
+            )?;
+        }
         writeln!(f, "\nTo start it, as root, with systemd:")?;
         writeln!(f, "  cp {} /etc/pam.d/{}", self.pam_file, self.pam_service)?;
         writeln!(f, "  cp {} /etc/systemd/system/", self.systemd_unit)?;

@@ -14,10 +14,14 @@ pub(crate) fn file(setup: &ServerSetup) -> String {
         .as_ref()
         .map(|user| format!("User={}\n", user.name))
         .unwrap_or_default();
-    // pam_unix asks a set-group-ID program; pam_pubcookie needs nobody.
+    let mut writable: Vec<String> = ["ca", "store", "run"].map(|name| setup.path(name)).to_vec();
+    // Modules that check pass phrases may ask set-user-ID programs; pam_pubcookie needs nobody.
     let privileges = match setup.proof {
         Proof::PassPhrases { .. } => "",
-        Proof::GrantingCookies(_) => "NoNewPrivileges=yes\n",
+        Proof::GrantingCookies(_) => {
+            writable.push(setup.path("replay"));
+            "NoNewPrivileges=yes\n"
+        }
     };
     format!(
         "[Unit]\n\
@@ -43,6 +47,6 @@ pub(crate) fn file(setup: &ServerSetup) -> String {
          WantedBy=multi-user.target\n",
         setup.command().join(" "),
         setup.pid_file(),
-        setup.directory.display(),
+        writable.join(" "),
     )
 }

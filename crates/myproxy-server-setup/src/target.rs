@@ -14,8 +14,17 @@ use crate::SetupError;
 /// The directory that is filled, and what was done there.
 pub(crate) struct Target {
     root: PathBuf,
-    owner: Option<User>,
+    server: Option<User>,
     files: Vec<FileReport>,
+}
+
+/// Whom a file belongs to.
+#[derive(Clone, Copy)]
+pub(crate) enum Owner {
+    /// Whoever prepares the server: the server reads it, and cannot change it.
+    Administrator,
+    /// The user that the server runs as.
+    Server,
 }
 
 /// One file of a prepared server.
@@ -40,11 +49,12 @@ pub enum Outcome {
 }
 
 impl Target {
-    /// `root` is made where it is missing; what is written below belongs to `owner` (None: to whoever runs this).
-    pub(crate) fn open(root: &Path, owner: Option<User>) -> Result<Self, SetupError> {
+    /// `root` is made where it is missing. `server` is the user that the server runs as, where that is another than
+    /// the present one.
+    pub(crate) fn open(root: &Path, server: Option<User>) -> Result<Self, SetupError> {
         let target = Target {
             root: root.to_owned(),
-            owner,
+            server,
             files: Vec::new(),
         };
         match DirBuilder::new().mode(0o755).create(root) {
@@ -70,14 +80,13 @@ impl Target {
     }
 
     /// Makes a directory where it is missing.
-    pub(crate) fn directory(&self, name: &str, mode: u32) -> Result<PathBuf, SetupError> {
+    pub(crate) fn directory(&self, name: &str, mode: u32, owner: Owner) -> Result<PathBuf, SetupError> {
         let path = self.path(name);
         let make = || {
             DirBuilder::new().mode(mode).create(&path)?;
             fs::set_permissions(&path, Permissions::from_mode(mode))?;
-            self.owner.as_ref().map_or(Ok(()), |owner| {
-                lchown(&path, Some(owner.uid.as_raw()), Some(owner.gid.as_raw()))
-            })
+            self.user_and_group(owner)
+                .map_or(Ok(()), |(user, group)| lchown(&path, Some(user), Some(group)))
         };
         if !path.is_dir() {
             make().map_err(|source| SetupError::Write {
@@ -95,7 +104,13 @@ impl Target {
     }
 
     /// Writes a file where it is missing; one that is there stays as it is.
-    pub(crate) fn file(&mut self, name: &str, mode: u32, contents: &[u8]) -> Result<PathBuf, SetupError> {
+    pub(crate) fn file(
+        &mut self,
+        name: &str,
+        mode: u32,
+        owner: Owner,
+        contents: &[u8],
+    ) -> Result<PathBuf, SetupError> {
         let path = self.path(name);
         let outcome = match OpenOptions::new()
             .write(true)
@@ -105,8 +120,8 @@ impl Target {
         {
             Ok(mut file) => {
                 let mut write = || {
-                    if let Some(owner) = &self.owner {
-                        fchown(&file, Some(owner.uid.as_raw()), Some(owner.gid.as_raw()))?;
+                    if let Some((user, group)) = self.user_and_group(owner) {
+                        fchown(&file, Some(user), Some(group))?;
                     }
                     file.set_permissions(Permissions::from_mode(mode))?;
                     file.write_all(contents)?;
@@ -132,6 +147,17 @@ impl Target {
             outcome,
         });
         Ok(path)
+    }
+
+    /// The numbers of an owner who is not the present user.
+    fn user_and_group(&self, owner: Owner) -> Option<(u32, u32)> {
+        match owner {
+            Owner::Administrator => None,
+            Owner::Server => self
+                .server
+                .as_ref()
+                .map(|user| (user.uid.as_raw(), user.gid.as_raw())),
+        }
     }
 
     /// What became of each file, in the order of their writing.

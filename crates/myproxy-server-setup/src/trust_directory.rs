@@ -6,7 +6,7 @@ use openssl::hash::MessageDigest;
 use openssl::x509::extension::AuthorityKeyIdentifier;
 use openssl::x509::{X509, X509CrlBuilder, X509Extension, X509Ref};
 
-use crate::target::Target;
+use crate::target::{Owner, Target};
 use crate::{CertificationAuthority, SetupError, one_line};
 
 const DIRECTORY: &str = "trust";
@@ -21,7 +21,12 @@ pub(crate) fn write_authority(
     write_certificate(target, authority.certificate(), subjects)?;
     let name = format!("{DIRECTORY}/{}.r0", subject_hash(authority.certificate()));
     if !target.exists(&name) {
-        target.file(&name, 0o644, &empty_revocation_list(authority)?)?;
+        target.file(
+            &name,
+            0o644,
+            Owner::Administrator,
+            &empty_revocation_list(authority)?,
+        )?;
     }
     Ok(())
 }
@@ -32,13 +37,19 @@ pub(crate) fn write_certificate(
     certificate: &X509Ref,
     subjects: &[String],
 ) -> Result<(), SetupError> {
-    target.directory(DIRECTORY, 0o755)?;
+    target.directory(DIRECTORY, 0o755, Owner::Administrator)?;
     let hash = subject_hash(certificate);
-    target.file(&format!("{DIRECTORY}/{hash}.0"), 0o644, &certificate.to_pem()?)?;
+    target.file(
+        &format!("{DIRECTORY}/{hash}.0"),
+        0o644,
+        Owner::Administrator,
+        &certificate.to_pem()?,
+    )?;
     let policy = signing_policy(&one_line(certificate.subject_name()), subjects);
     target.file(
         &format!("{DIRECTORY}/{hash}.signing_policy"),
         0o644,
+        Owner::Administrator,
         policy.as_bytes(),
     )?;
     Ok(())

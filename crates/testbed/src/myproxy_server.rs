@@ -28,6 +28,7 @@ const KEY_BITS: u32 = 3072;
 const SUPERVISE: &str = r#"pid_file=$1
 shift
 "$@" || exit
+unset LD_PRELOAD
 until pid=$(cat "$pid_file") && [ -n "$pid" ]; do sleep 0.05; done 2>/dev/null
 while kill -s 0 "$pid" 2>/dev/null; do sleep 0.1; done
 echo "the server has ended" >&2
@@ -41,6 +42,8 @@ const END_SERVER: &str = r#"pid_file=$1/server/run/myproxy-server.pid
 [ -s "$pid_file" ] || sleep 0.3
 pid=$(cat "$pid_file") && group=$(cut -d ' ' -f 5 "/proc/$pid/stat") && kill -s KILL -- "-$group"
 for copies in /tmp/pam.?; do
+    [ -d "$copies" ] || continue
+    sleep 0.1
     cmp -s "$copies/myproxy" "$1/pam.d/myproxy" && rm -rf -- "$copies"
 done"#;
 
@@ -145,9 +148,10 @@ pub struct MyProxyServer {
     directory: PrivateDirectory,
 }
 
+/// In the order in which they end.
 struct Running {
     supervisor: Process,
-    end_server: Option<LastWill>,
+    _end_server: LastWill,
 }
 
 impl MyProxyServer {
@@ -186,11 +190,11 @@ impl MyProxyServer {
             .args(["-c", SUPERVISE, "myproxy-server"])
             .arg(&pid_file)
             .args(&self.summary.command);
-        let end_server = LastWill::new(END_SERVER, &self.directory.path().to_string_lossy())?;
+        let end_server = LastWill::at_the_latest(END_SERVER, &self.directory.path().to_string_lossy())?;
         let supervisor = Process::start("myproxy-server", &mut command, &self.directory.join("server.log"))?;
         let running = self.running.insert(Running {
             supervisor,
-            end_server: Some(end_server),
+            _end_server: end_server,
         });
         // The server writes this file when it listens already.
         let ready = || fs::metadata(&pid_file).is_ok_and(|file| file.len() > 0);
@@ -272,14 +276,6 @@ impl MyProxyServer {
             std::io::Write::write_all(&mut input, format!("{pass_phrase}\n").as_bytes())?;
         }
         Ok(client.wait_with_output()?)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(end_server) = self.end_server.take() {
-            end_server.execute();
-        }
     }
 }
 

@@ -35,7 +35,7 @@ impl PrivateDirectory {
         // Servers are killed at the same moment, some with the help of files in here: they go first. Others may
         // still be writing: so more than one try.
         let remove = r#"for _ in 1 2 3 4 5 6 7 8 9; do sleep 0.5; rm -rf -- "$1" && exit; done"#;
-        let last_will = LastWill::new(remove, path)?;
+        let last_will = LastWill::unless_dropped(remove, path)?;
         Ok(PrivateDirectory {
             directory,
             _last_will: last_will,

@@ -47,7 +47,7 @@ impl Process {
                     Path::new(command.get_program()).display()
                 )
             })?;
-        let last_will = LastWill::new(r#"kill -s KILL -- "-$1""#, &child.id().to_string())?;
+        let last_will = LastWill::unless_dropped(r#"kill -s KILL -- "-$1""#, &child.id().to_string())?;
         Ok(Process {
             name: name.to_owned(),
             child,

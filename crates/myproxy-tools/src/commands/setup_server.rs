@@ -6,29 +6,14 @@ use std::path::{PathBuf, absolute};
 use anyhow::{Context, Result, bail};
 use clap::ArgGroup;
 use myproxy_server_setup::{
-    DistinguishedName, EncryptedCookies, ExistingHostCertificate, GrantingCookies, Proof, ServerSetup, Summary,
+    DistinguishedName, EncryptedCookies, ExistingHostCertificate, GrantingCookies, Proof, ServerSetup,
+    Summary,
 };
 use nix::unistd::{Uid, User};
 
-/// Prepare a MyProxy server with a certification authority of its own.
-///
-/// Fills DIR with what an unmodified myproxy-server needs: authority, host certificate, the trust directory
-/// for its clients, configuration, the map from user names to distinguished names, PAM service file and
-/// systemd unit; then prints, and keeps in DIR/SUMMARY.txt, what to do next. Nothing outside DIR is touched.
-///
-/// What is in DIR already stays as it is, the authority above all: run again, this only completes what is
-/// missing.
-///
-/// For the granting cookies of a Pubcookie login server:
-///
-///     mod-myproxy setup-server /srv/myproxy --name myproxy.example.org \
-///         --granting-cookies --granting-certificate granting.pem --app-server-id app.example.org
-///
-/// For pass phrases, checked by PAM:
-///
-///     mod-myproxy setup-server /srv/myproxy --name myproxy.example.org --pass-phrases pam_sss.so
+/// What the command line says.
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = MORE_HELP)]
 #[command(group = ArgGroup::new("proof").required(true).args(["granting_cookies", "pass_phrases"]))]
 pub struct Arguments {
     /// The directory; made where it is missing
@@ -51,11 +36,35 @@ pub struct Arguments {
     #[arg(long)]
     user: Option<String>,
 
+    #[command(flatten)]
+    cookies: Box<CookieArguments>,
+    /// A logon shows a pass phrase, which this PAM module checks, with its arguments: pam_sss.so, pam_krb5.so
+    #[arg(long, value_name = "PAM MODULE")]
+    pass_phrases: Option<String>,
+    /// Name of the PAM service
+    #[arg(long, value_name = "NAME", default_value = "myproxy")]
+    pam_service: String,
+
+    #[command(flatten)]
+    certificates: Box<CertificateArguments>,
+
+    /// Print the summary as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which granting cookies are accepted.
+#[derive(clap::Args)]
+struct CookieArguments {
     /// A logon shows a granting cookie of a Pubcookie login server (through our PAM module)
     #[arg(long, requires_all = ["granting_certificates", "app_server_ids"])]
     granting_cookies: bool,
     /// The certificate of the login server's granting key; both, while the key is being changed
-    #[arg(long = "granting-certificate", value_name = "PEM", requires = "granting_cookies")]
+    #[arg(
+        long = "granting-certificate",
+        value_name = "PEM",
+        requires = "granting_cookies"
+    )]
     granting_certificates: Vec<PathBuf>,
     /// An application server whose cookies are accepted; '*' is any application server of that login server
     #[arg(long = "app-server-id", value_name = "ID", requires = "granting_cookies")]
@@ -73,15 +82,18 @@ pub struct Arguments {
     #[arg(long, value_name = "SECONDS", requires = "granting_cookies")]
     max_age: Option<u32>,
     /// Our PAM module: its name in PAM's own directory, or its absolute path
-    #[arg(long, value_name = "FILE", default_value = "pam_pubcookie.so", requires = "granting_cookies")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "pam_pubcookie.so",
+        requires = "granting_cookies"
+    )]
     pam_pubcookie: String,
-    /// A logon shows a pass phrase, which this PAM module checks, with its arguments: pam_sss.so, pam_krb5.so
-    #[arg(long, value_name = "PAM MODULE")]
-    pass_phrases: Option<String>,
-    /// Name of the PAM service
-    #[arg(long, value_name = "NAME", default_value = "myproxy")]
-    pam_service: String,
+}
 
+/// The authority and the host certificate.
+#[derive(clap::Args)]
+struct CertificateArguments {
     /// What the distinguished names begin with; users are BASE/OU=People/CN=<user> [default: /O=<HOST>]
     #[arg(long, value_name = "DN")]
     base_dn: Option<DistinguishedName>,
@@ -106,11 +118,21 @@ pub struct Arguments {
     /// Hours for which a credential is good at most
     #[arg(long, value_name = "HOURS", default_value_t = 24)]
     max_hours: u32,
-
-    /// Print the summary as one JSON object
-    #[arg(long)]
-    json: bool,
 }
+
+const MORE_HELP: &str = "\
+Fills DIR with what an unmodified myproxy-server needs: authority, host certificate, the trust directory for its
+clients, configuration, the map from user names to distinguished names, PAM service file and systemd unit. Then
+prints, and keeps in DIR/SUMMARY.txt, what to do next. Nothing outside DIR is touched.
+
+What is in DIR already stays as it is, the authority above all: run again, this only completes what is missing.
+
+For the granting cookies of a Pubcookie login server:
+  mod-myproxy setup-server /srv/myproxy --name myproxy.example.org --granting-cookies \\
+      --granting-certificate granting.pem --app-server-id app.example.org
+
+For pass phrases that PAM checks:
+  mod-myproxy setup-server /srv/myproxy --name myproxy.example.org --pass-phrases pam_sss.so";
 
 /// Run the command.
 pub fn run(arguments: Arguments) -> Result<()> {
@@ -126,11 +148,14 @@ pub fn run(arguments: Arguments) -> Result<()> {
 
 fn print_for_people(summary: &Summary) {
     if !summary.ca_made {
-        println!("The certification authority in {} was there already: not overwritten.", summary.ca_directory);
+        println!(
+            "The certification authority in {} was there already: not overwritten.",
+            summary.ca_directory
+        );
     }
     for file in summary.differing_files() {
         println!(
-            "{} was there already and differs from what would be written now: kept. Remove it to have it made anew.",
+            "{} was there already, and these options would make it otherwise: kept. Remove it to have it made anew.",
             file.path.display()
         );
     }
@@ -139,26 +164,15 @@ fn print_for_people(summary: &Summary) {
 
 impl Arguments {
     fn into_setup(self) -> Result<ServerSetup> {
-        let proof = match self.pass_phrases {
-            Some(pam_module) => Proof::PassPhrases { pam_module },
-            None => Proof::GrantingCookies(GrantingCookies {
-                granting_certificates: self.granting_certificates,
-                app_server_ids: self.app_server_ids,
-                realms: self.realms,
-                encrypted: match self.key_directory {
-                    Some(directory) => Some(EncryptedCookies {
-                        key_directory: absolute(directory)?,
-                        app_servers: self.app_servers,
-                    }),
-                    None => None,
-                },
-                max_age: self.max_age,
-                pam_module: self.pam_pubcookie,
+        let certificates = *self.certificates;
+        let host = match (certificates.host_certificate, certificates.host_key) {
+            (Some(certificate), Some(key)) => Some(ExistingHostCertificate {
+                certificate,
+                key,
+                authority: certificates.host_ca,
             }),
+            _ => None,
         };
-        let host = self.host_certificate.zip(self.host_key).map(|(certificate, key)| {
-            ExistingHostCertificate { certificate, key, authority: self.host_ca }
-        });
         Ok(ServerSetup {
             directory: absolute(self.directory)?,
             names: self.names,
@@ -167,13 +181,36 @@ impl Arguments {
             listen: self.listen,
             user: server_user(self.user)?,
             pam_service: self.pam_service,
-            proof,
-            base: self.base_dn,
+            proof: match self.pass_phrases {
+                Some(pam_module) => Proof::PassPhrases { pam_module },
+                None => Proof::GrantingCookies(self.cookies.into_granting_cookies()?),
+            },
+            base: certificates.base_dn,
             host,
-            key_bits: self.key_bits,
-            authority_days: self.ca_days,
-            host_days: self.host_days,
-            credential_hours: self.max_hours,
+            key_bits: certificates.key_bits,
+            authority_days: certificates.ca_days,
+            host_days: certificates.host_days,
+            credential_hours: certificates.max_hours,
+        })
+    }
+}
+
+impl CookieArguments {
+    fn into_granting_cookies(self) -> Result<GrantingCookies> {
+        let encrypted = match self.key_directory {
+            Some(directory) => Some(EncryptedCookies {
+                key_directory: absolute(directory)?,
+                app_servers: self.app_servers,
+            }),
+            None => None,
+        };
+        Ok(GrantingCookies {
+            granting_certificates: self.granting_certificates,
+            app_server_ids: self.app_server_ids,
+            realms: self.realms,
+            encrypted,
+            max_age: self.max_age,
+            pam_module: self.pam_pubcookie,
         })
     }
 }

@@ -1,0 +1,291 @@
+//! `mod-myproxy setup-server`, as an administrator runs it. That the stock client gets credentials from what it
+//! prepares is tested with the test bed, which starts such servers.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use openssl::x509::X509;
+use serde_json::Value;
+use testbed::{PrivateDirectory, pki};
+
+/// Pass phrases that some PAM module checks, for a server called `myproxy.example.org`.
+const PASS_PHRASES: [&str; 4] = ["--name", "myproxy.example.org", "--pass-phrases", "pam_sss.so"];
+
+fn setup_server(directory: &Path, options: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mod-myproxy"))
+        .arg("setup-server")
+        .arg(directory.join("server"))
+        .args(options)
+        .output()
+        .unwrap()
+}
+
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn failed(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let error = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(error.lines().count(), 1, "{error}");
+    error
+}
+
+#[test]
+fn prints_and_keeps_a_summary() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    let options = [
+        "--name",
+        "second.example.org",
+        "--port",
+        "7513",
+        "--public-port",
+        "7512",
+    ];
+    let options = [PASS_PHRASES.as_slice(), &options].concat();
+    let printed = succeeded(&setup_server(directory.path(), &options));
+    assert_eq!(
+        printed,
+        fs::read_to_string(directory.join("server/SUMMARY.txt")).unwrap()
+    );
+    for line in [
+        "MyProxy server  myproxy.example.org:7512",
+        "CA DN           /O=myproxy.example.org/CN=MyProxy CA",
+        "server DN       /O=myproxy.example.org/CN=myproxy.example.org",
+        "  MyProxyServer myproxy.example.org:7512",
+        "  MyProxyServerDN \"/O=myproxy.example.org/CN=myproxy.example.org\"",
+    ] {
+        assert!(
+            printed.lines().any(|printed| printed == line),
+            "{line} is not in\n{printed}"
+        );
+    }
+    let trust = format!("  MyProxyTrustDir {}", directory.join("server/trust").display());
+    assert!(
+        printed.contains(&trust) && printed.contains(" -p 7513 "),
+        "{printed}"
+    );
+}
+
+#[test]
+fn the_trust_directory_is_named_by_hash_and_allows_just_the_servers_own_subjects() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    let options = [
+        PASS_PHRASES.as_slice(),
+        &["--base-dn", "/DC=org/DC=example", "--json"],
+    ]
+    .concat();
+    let summary: Value = serde_json::from_str(&succeeded(&setup_server(directory.path(), &options))).unwrap();
+    assert_eq!(summary["ca_dn"], "/DC=org/DC=example/CN=MyProxy CA");
+    assert_eq!(summary["ca_made"], true);
+    let pem = fs::read(directory.join("server/ca/ca-certificate.pem")).unwrap();
+    let ca = X509::from_pem(&pem).unwrap();
+    assert!(ca.public_key().unwrap().bits() >= 3072);
+    let trust = directory.join("server/trust");
+    let file =
+        |extension| fs::read(trust.join(format!("{:08x}.{extension}", ca.subject_name_hash()))).unwrap();
+    assert_eq!(file("0"), pem);
+    let policy = String::from_utf8(file("signing_policy")).unwrap();
+    assert!(
+        policy.contains("'\"/DC=org/DC=example/CN=*\" \"/DC=org/DC=example/OU=People/CN=*\"'"),
+        "{policy}"
+    );
+    let revoked = openssl::x509::X509Crl::from_pem(&file("r0")).unwrap();
+    assert!(revoked.verify(&ca.public_key().unwrap()).unwrap());
+    assert!(revoked.next_update().unwrap() >= ca.not_after());
+}
+
+#[test]
+fn runs_again_without_overwriting_and_completes_what_is_missing() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    succeeded(&setup_server(directory.path(), &PASS_PHRASES));
+    let read = |name: &str| fs::read(directory.join("server").join(name)).unwrap();
+    let (key, host) = (read("ca/ca-key.pem"), read("host/hostcert.pem"));
+    fs::remove_file(directory.join("server/myproxy-server.config")).unwrap();
+    fs::write(directory.join("server/map-user"), "mine").unwrap();
+
+    let printed = succeeded(&setup_server(directory.path(), &PASS_PHRASES));
+    assert!(
+        printed.contains("server/ca was there already: not overwritten."),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("server/map-user was there already, and these options"),
+        "{printed}"
+    );
+    assert_eq!(
+        (read("ca/ca-key.pem"), read("host/hostcert.pem")),
+        (key.clone(), host)
+    );
+    assert_eq!(read("map-user"), b"mine");
+    assert!(!read("myproxy-server.config").is_empty());
+
+    let other = [PASS_PHRASES.as_slice(), &["--base-dn", "/O=Other"]].concat();
+    let error = failed(&setup_server(directory.path(), &other));
+    assert!(
+        error.contains("refused to overwrite the certification authority"),
+        "{error}"
+    );
+    let other = [PASS_PHRASES.as_slice(), &["--name", "other.example.org"]].concat();
+    assert!(failed(&setup_server(directory.path(), &other)).contains("is not for other.example.org"));
+    fs::remove_file(directory.join("server/ca/ca-certificate.pem")).unwrap();
+    assert!(
+        failed(&setup_server(directory.path(), &PASS_PHRASES)).contains("only one of ca-certificate.pem")
+    );
+    assert_eq!(read("ca/ca-key.pem"), key);
+}
+
+#[test]
+fn takes_a_host_certificate_that_exists() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    let authority = pki::Authority::new(directory.path(), "other").unwrap();
+    let host = authority
+        .server_certificate("host", &["host.example.org", "*.example.org"])
+        .unwrap();
+    let options = |key: &Path| {
+        let files =
+            [&host.certificate, key, authority.certificate()].map(|path| path.to_str().unwrap().to_owned());
+        let [certificate, key, ca] = files;
+        [
+            "--host-certificate",
+            &certificate,
+            "--host-key",
+            &key,
+            "--host-ca",
+            &ca,
+        ]
+        .map(str::to_owned)
+    };
+    let run = |options: [String; 6]| {
+        let options: Vec<&str> = PASS_PHRASES
+            .into_iter()
+            .chain(options.iter().map(String::as_str))
+            .collect();
+        setup_server(directory.path(), &options)
+    };
+    let stranger = authority
+        .server_certificate("stranger", &["host.example.org", "*.example.org"])
+        .unwrap();
+    assert!(failed(&run(options(&stranger.key))).contains("do not belong together"));
+    let printed = succeeded(&run(options(&host.key)));
+    assert!(
+        printed.contains("server DN       /O=Test/CN=host.example.org"),
+        "{printed}"
+    );
+    let ca = X509::from_pem(&fs::read(authority.certificate()).unwrap()).unwrap();
+    let trusted = directory.join(format!("server/trust/{:08x}.0", ca.subject_name_hash()));
+    assert_eq!(fs::read(trusted).unwrap(), ca.to_pem().unwrap());
+}
+
+#[test]
+fn granting_cookies_become_arguments_of_the_pam_module() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    let granting = pki::self_signed(directory.path(), "granting", "login.example.org").unwrap();
+    let options = [
+        ["--name", "myproxy.example.org"],
+        ["--granting-certificate", granting.certificate.to_str().unwrap()],
+        ["--app-server-id", "app.example.org"],
+        ["--app-server-id", "other.example.org"],
+        ["--realm", "example.org"],
+        ["--max-age", "60"],
+    ];
+    let options = [options.as_flattened(), &["--granting-cookies"]].concat();
+    succeeded(&setup_server(directory.path(), &options));
+    let server = directory.join("server");
+    let service = fs::read_to_string(server.join("pam.d/myproxy"))
+        .unwrap()
+        .replace("\\\n", "");
+    let words: Vec<&str> = service
+        .lines()
+        .find(|line| line.starts_with("auth"))
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let granting = format!("granting_cert={}", server.join("granting/1.pem").display());
+    let replay = format!("replay_dir={}", server.join("replay").display());
+    let expected = format!(
+        "auth required pam_pubcookie.so {granting} app_server_id=app.example.org app_server_id=other.example.org \
+         realm=example.org max_age=60 {replay}"
+    );
+    assert_eq!(words.join(" "), expected);
+    assert!(server.join("replay").is_dir() && server.join("granting/1.pem").is_file());
+}
+
+#[test]
+fn the_map_refuses_odd_names() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    succeeded(&setup_server(directory.path(), &PASS_PHRASES));
+    let map = |name: &str| {
+        Command::new(directory.join("server/map-user"))
+            .arg(name)
+            .env_clear()
+            .output()
+            .unwrap()
+    };
+    for good in ["alice", "Bob.O-Neil_2@example.org", "_www", "7", &"a".repeat(64)] {
+        let printed = succeeded(&map(good));
+        assert_eq!(printed, format!("/O=myproxy.example.org/OU=People/CN={good}\n"));
+    }
+    let long = "a".repeat(300);
+    for odd in [
+        "",
+        "../x",
+        "a/b",
+        "a b",
+        "\"",
+        "a\nb",
+        "alice\n",
+        "\n",
+        &long,
+        &"a".repeat(65),
+        ".",
+        "..",
+        ".alice",
+        "-n",
+        "@x",
+        "*",
+        "$(id)",
+        "`id`",
+        "a;id",
+        "a\\",
+        "a'b",
+        "alice/CN=bob",
+        "\u{fc}",
+        "a\u{7f}",
+        "a=b",
+        "a,b",
+        "a%b",
+    ] {
+        let output = map(odd);
+        assert_eq!(
+            (output.status.code(), output.stdout.len()),
+            (Some(1), 0),
+            "{odd:?}: {output:?}"
+        );
+    }
+}
+
+#[test]
+fn what_would_need_quoting_or_could_never_work_is_refused() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    let refused = |options: &[&str]| failed(&setup_server(directory.path(), options));
+    assert!(refused(&["--name", "a b", "--pass-phrases", "pam_sss.so"]).contains("host name \"a b\""));
+    let with = |options: &[&str]| refused(&[PASS_PHRASES.as_slice(), options].concat());
+    assert!(with(&["--key-bits", "2048"]).contains("3072 bits"));
+    assert!(with(&["--pam-service", "../other"]).contains("PAM service"));
+    assert!(refused(&["--name", "localhost", "--pass-phrases", "pam_unix.so"]).contains("only for root"));
+    assert!(!directory.join("server").exists());
+    let spaced = directory.make_directory("a b", 0o755).unwrap();
+    assert!(failed(&setup_server(&spaced, &PASS_PHRASES)).contains("the directory"));
+    assert_eq!(
+        setup_server(directory.path(), &["--name", "localhost"])
+            .status
+            .code(),
+        Some(2),
+        "no proof named"
+    );
+}
