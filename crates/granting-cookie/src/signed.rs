@@ -19,10 +19,8 @@ impl SignedCookie {
             return Err(SignError::NotPrintableAscii);
         }
         let block = cookie.to_block();
-        let mut bytes = Zeroizing::new(Vec::new());
-        bytes.extend(key.sign(&block)?);
-        bytes.extend(block);
-        Ok(Self(bytes))
+        let signature = Zeroizing::new(key.sign(&block)?);
+        Ok(Self(Zeroizing::new([signature.as_slice(), &block].concat())))
     }
 
     /// What the cookie says, if one of the certificates' keys signed it. Several are tried in turn, for the time of a
