@@ -184,35 +184,68 @@ fn takes_a_host_certificate_that_exists() {
 #[test]
 fn granting_cookies_become_arguments_of_the_pam_module() {
     let directory = PrivateDirectory::new("setup").unwrap();
-    let granting = pki::self_signed(directory.path(), "granting", "login.example.org").unwrap();
     let options = [
-        ["--name", "myproxy.example.org"],
-        ["--granting-certificate", granting.certificate.to_str().unwrap()],
-        ["--app-server-id", "app.example.org"],
-        ["--app-server-id", "other.example.org"],
-        ["--realm", "example.org"],
-        ["--max-age", "60"],
+        "--app-server-id",
+        "second.example.org",
+        "--realm",
+        "example.org",
+        "--max-age",
+        "60",
     ];
-    let options = [options.as_flattened(), &["--granting-cookies"]].concat();
-    succeeded(&setup_server(directory.path(), &options));
+    setup_for_granting_cookies(&directory, &options);
     let server = directory.join("server");
     let service = fs::read_to_string(server.join("pam.d/myproxy"))
         .unwrap()
         .replace("\\\n", "");
-    let words: Vec<&str> = service
-        .lines()
-        .find(|line| line.starts_with("auth"))
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    let granting = format!("granting_cert={}", server.join("granting/1.pem").display());
-    let replay = format!("replay_dir={}", server.join("replay").display());
+    let auth = service.lines().find(|line| line.starts_with("auth")).unwrap();
     let expected = format!(
-        "auth required pam_pubcookie.so {granting} app_server_id=app.example.org app_server_id=other.example.org \
-         realm=example.org max_age=60 {replay}"
+        "auth required pam_pubcookie.so granting_cert={server}/granting/1.pem app_server_id=portal.example.org \
+         app_server_id=second.example.org realm=example.org max_age=60 replay_dir={server}/replay",
+        server = server.display()
     );
-    assert_eq!(words.join(" "), expected);
+    assert_eq!(auth.split_whitespace().collect::<Vec<_>>().join(" "), expected);
     assert!(server.join("replay").is_dir() && server.join("granting/1.pem").is_file());
+}
+
+#[test]
+fn the_samples_in_conf_are_what_it_writes() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    setup_for_granting_cookies(&directory, &[]);
+    let server = directory.join("server").display().to_string();
+    for (sample, written) in [
+        ("myproxy-server.config", "myproxy-server.config"),
+        ("pam.d-myproxy", "pam.d/myproxy"),
+    ] {
+        let conf = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../conf")
+            .join(sample);
+        let written = fs::read_to_string(directory.join("server").join(written)).unwrap();
+        assert_eq!(
+            fs::read_to_string(conf).unwrap(),
+            written.replace(&server, "/srv/myproxy"),
+            "{sample}"
+        );
+    }
+}
+
+/// A server for the granting cookies of `portal.example.org`.
+fn setup_for_granting_cookies(directory: &PrivateDirectory, options: &[&str]) {
+    let granting = pki::self_signed(directory.path(), "granting", "login.example.org").unwrap();
+    let certificate = granting.certificate.to_str().unwrap();
+    let common = [
+        "--name",
+        "myproxy.example.org",
+        "--granting-cookies",
+        "--granting-certificate",
+        certificate,
+    ];
+    let options = [
+        &common,
+        ["--app-server-id", "portal.example.org"].as_slice(),
+        options,
+    ]
+    .concat();
+    succeeded(&setup_server(directory.path(), &options));
 }
 
 #[test]
