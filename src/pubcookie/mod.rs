@@ -1,40 +1,58 @@
-//! `pubcookie_module`.
+//! `pubcookie_module`: single sign-on. What the protocol says is in the crate `pubcookie-protocol`; here it meets httpd.
 
-use crate::httpd::{Config, Directive, Hooks, Module, ModuleRecord};
+mod answer;
+mod authenticate;
+mod carried_body;
+mod config;
+mod directives;
+mod end_session;
+mod finish_login;
+mod keys;
+mod login;
+mod meeting;
+mod place;
+mod pre_session;
+mod replay;
+mod reply;
+mod session;
+mod start_login;
+mod startup;
+mod state;
+mod target;
+
+use config::{DirectoryConfig, ServerConfig};
+use state::RequestState;
+
+use crate::httpd::{Directive, Hooks, Module, ModuleRecord, Order};
 
 /// The module.
 pub struct Pubcookie;
 
-/// What a server configures.
-#[derive(Default)]
-pub struct ServerConfig {}
-
-impl Config for ServerConfig {
-    fn merged(&self, _outer: &Self) -> Self {
-        ServerConfig {}
-    }
-}
-
-/// What a directory configures.
-#[derive(Default)]
-pub struct DirectoryConfig {}
-
-impl Config for DirectoryConfig {
-    fn merged(&self, _outer: &Self) -> Self {
-        DirectoryConfig {}
-    }
-}
-
 impl Module for Pubcookie {
     type Server = ServerConfig;
     type Directory = DirectoryConfig;
-    type Request = ();
+    type Request = RequestState;
 
-    const DIRECTIVES: &'static [Directive<Self>] = &[Directive::END];
+    const DIRECTIVES: &'static [Directive<Self>] = directives::DIRECTIVES;
 
     fn record() -> &'static ModuleRecord {
         &crate::pubcookie_module
     }
 
-    fn hook(_hooks: &mut Hooks<'_>) {}
+    fn hook(hooks: &mut Hooks<'_>) {
+        hooks.pre_config(startup::pre_config);
+        hooks.check_config(startup::check_config);
+        hooks.post_config(startup::post_config);
+        hooks.child_init(startup::child_init);
+
+        // In the order in which a request passes them.
+        hooks.post_read_request(Order::ReallyFirst, reply::mark);
+        hooks.translate_name(Order::ReallyFirst, reply::claim);
+        hooks.access_checker(Order::Middle, end_session::access_checker);
+        hooks.check_authn(Order::Middle, authenticate::check_authn);
+        hooks.fixups(Order::First, authenticate::forget_blank_user);
+        hooks.handler(Order::Middle, login::handler);
+
+        meeting::offer(hooks);
+    }
 }

@@ -69,17 +69,22 @@ impl Grant {
         pre_session: Option<&PreSession>,
         now: u64,
     ) -> Result<Grant, GrantRefusal> {
+        match pre_session {
+            Some(begun) if readable_user(cookie).is_some() && !begun.holds(cookie.pre_session_token) => {
+                Err(GrantRefusal::LogInAnew(Reason::WrongPreSession))
+            }
+            Some(_) => Grant::check_unbound(cookie, policy, now),
+            None => Err(GrantRefusal::LogInAnew(Reason::NoCookie)),
+        }
+    }
+
+    /// The same without a pre-session. Only for a place where another module has authenticated the user, who must be the
+    /// cookie's: elsewhere anybody could log a stranger's browser in as themselves.
+    pub fn check_unbound(cookie: &Cookie, policy: &GrantPolicy<'_>, now: u64) -> Result<Grant, GrantRefusal> {
         let log_in_anew = |reason| Err(GrantRefusal::LogInAnew(reason));
         let Some(user) = readable_user(cookie) else {
             return log_in_anew(Reason::NoCookie);
         };
-        match pre_session {
-            None => return log_in_anew(Reason::NoCookie),
-            Some(begun) if !begun.holds(cookie.pre_session_token) => {
-                return log_in_anew(Reason::WrongPreSession);
-            }
-            Some(_) => {}
-        }
         let create_time = u64::from(cookie.create_time);
         if now.saturating_sub(create_time) > GRANTING_SECONDS || create_time > now.saturating_add(CLOCK_SKEW)
         {

@@ -1,0 +1,111 @@
+//! Answers of ours: pages, cookies, and the headers that go with them.
+
+use pubcookie_protocol::cookie_header;
+use pubcookie_protocol::error_page::{Problem, error_page};
+use pubcookie_protocol::page::{Nonce, Page};
+use pubcookie_protocol::reply::Destination;
+use pubcookie_protocol::script_request;
+use zeroize::Zeroize;
+
+use super::Pubcookie;
+use crate::httpd::{Outcome, Request, Response, log};
+
+/// Sends a page before httpd has come to its content handlers, and ends the request.
+pub fn send(request: &Request<'_>, page: &Page) -> Outcome {
+    // Otherwise the connection would read the rest of it as the next request.
+    request.discard_body();
+    with_response(page, |response| request.respond_early(response))
+}
+
+/// Hands a page to httpd, and wipes the copy that this takes.
+pub fn with_response(page: &Page, send: impl FnOnce(&Response) -> Outcome) -> Outcome {
+    let mut response = Response {
+        status: page.status,
+        body: page.body.as_bytes().to_vec(),
+        ..Response::default()
+    };
+    for (name, value) in &page.headers {
+        if name.eq_ignore_ascii_case("content-type") {
+            response.content_type.clone_from(value);
+        } else {
+            response.headers.push(((*name).to_owned(), value.clone()));
+        }
+    }
+    let outcome = send(&response);
+    response.body.zeroize();
+    outcome
+}
+
+/// Makes a page with a nonce of its own and sends it.
+pub fn send_page(request: &Request<'_>, page: impl FnOnce(&Nonce) -> Page) -> Outcome {
+    match Nonce::random() {
+        Ok(nonce) => send(request, &page(&nonce)),
+        Err(problem) => {
+            log!(
+                Pubcookie,
+                *request,
+                Error,
+                "no random bytes for a page: {problem}"
+            );
+            Outcome::Status(500)
+        }
+    }
+}
+
+/// Sends the page that explains a problem, and logs the same with the reason.
+pub fn send_problem(
+    request: &Request<'_>,
+    problem: Problem,
+    reason: &dyn std::fmt::Display,
+    again: Option<&Destination>,
+) -> Outcome {
+    let reference = format!("{:x}", request.time_microseconds());
+    log!(
+        Pubcookie,
+        *request,
+        Error,
+        "{}: {reason} (reference {reference})",
+        problem.message()
+    );
+    send_page(request, |nonce| error_page(problem, &reference, again, nonce))
+}
+
+/// Answers a request that JavaScript made, for which a login page would be of no use.
+pub fn refuse_script(request: &Request<'_>, realm: &str) -> Outcome {
+    request
+        .response_headers_always()
+        .set("WWW-Authenticate", script_request::challenge(realm));
+    Outcome::Status(401)
+}
+
+/// Sets cookies with this answer, whatever it will be. No shared cache may keep it.
+pub fn set_cookies(request: &Request<'_>, values: impl IntoIterator<Item = impl AsRef<str>>) {
+    let headers = request.response_headers_always();
+    let mut values = values.into_iter().peekable();
+    if values.peek().is_some() && headers.get("Cache-Control").is_none() {
+        headers.set("Cache-Control", "private");
+    }
+    for value in values {
+        headers.add("Set-Cookie", value.as_ref());
+    }
+}
+
+/// The Cookie header, empty where there is none.
+pub fn cookies<'r>(request: &Request<'r>) -> &'r [u8] {
+    request
+        .headers()
+        .get("Cookie")
+        .map_or(&[], |header| header.to_bytes())
+}
+
+/// Replaces the values of our cookies by X's, so that the application does not see them.
+pub fn hide_cookies(request: &Request<'_>) {
+    if let Some(hidden) = cookie_header::obscured(cookies(request), cookie_header::is_pubcookie) {
+        request.headers().set("Cookie", hidden);
+    }
+}
+
+/// The time in Unix seconds.
+pub fn now(request: &Request<'_>) -> u64 {
+    u64::try_from(request.time()).unwrap_or(0)
+}

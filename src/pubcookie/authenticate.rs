@@ -1,0 +1,139 @@
+//! Who is the user? `check_authn` of the places that a login flavour of Pubcookie protects.
+
+use pubcookie_protocol::session::Session;
+
+use super::finish_login::{self, Shown};
+use super::place::{Place, Protection};
+use super::state::{self, Login};
+use super::{Pubcookie, answer, session, start_login};
+use crate::httpd::{Outcome, Request, log};
+
+/// The hook.
+pub fn check_authn(request: &Request<'_>) -> Outcome {
+    let (name, creds) = match Protection::of(request) {
+        Ok(Protection::Flavour(name, creds)) => (name, creds),
+        Ok(Protection::Other) => return Outcome::Declined,
+        Err(problem) => {
+            log!(Pubcookie, *request, Error, "{problem}");
+            return Outcome::Status(500);
+        }
+    };
+    if state::session_has_ended(request) || is_favicon(request) {
+        return go_on_without_user(request);
+    }
+    let place = match Place::of(request, creds) {
+        Ok(place) => place,
+        Err(problem) => {
+            log!(
+                Pubcookie,
+                *request,
+                Error,
+                "this place is protected by AuthType {name}, but {problem}"
+            );
+            return Outcome::Status(500);
+        }
+    };
+    identify(request, &place, name)
+}
+
+fn identify(request: &Request<'_>, place: &Place<'_>, name: &str) -> Outcome {
+    if let Some(session) = session_of_origin(request, place) {
+        return accept(
+            request,
+            name,
+            Login {
+                session,
+                granting_cookie: None,
+            },
+        );
+    }
+    if request.is_subrequest() {
+        log!(
+            Pubcookie,
+            *request,
+            Info,
+            "refused a subrequest for {}: it has no user",
+            place.app_id
+        );
+        return Outcome::Status(401);
+    }
+    if !request.is_https() {
+        return start_login::refuse_plain_http(request, place);
+    }
+    let shown = finish_login::look_for_granting_cookie(request, place);
+    let fruitless = match shown {
+        Shown::Good(good) => return finish_login::finish(request, place, name, *good),
+        Shown::Refused(problem) => {
+            return answer::send_problem(request, problem, &"the granting cookie was refused", None);
+        }
+        Shown::Unchecked(problem) => {
+            log!(
+                Pubcookie,
+                *request,
+                Error,
+                "a login was refused, because it could not be checked: {problem}"
+            );
+            return Outcome::Status(500);
+        }
+        Shown::Insufficient(reason) => Some(reason),
+        Shown::Nothing => None,
+    };
+    match session::look_for(request, place) {
+        Ok(session) => accept(
+            request,
+            name,
+            Login {
+                session,
+                granting_cookie: None,
+            },
+        ),
+        Err(reason) => start_login::start(request, place, reason, fruitless),
+    }
+}
+
+/// The request goes on with a user.
+pub fn accept(request: &Request<'_>, auth_type: &str, login: Login) -> Outcome {
+    request.set_user(Some(&login.session.user));
+    request.set_authentication_type(auth_type);
+    answer::hide_cookies(request);
+    state::remember(request, login);
+    Outcome::Ok
+}
+
+/// httpd takes no answer without a user from an authentication hook: the request carries a blank one until
+/// [`forget_blank_user`]. It satisfies `Require valid-user` and no other.
+fn go_on_without_user(request: &Request<'_>) -> Outcome {
+    request.set_user(Some(""));
+    answer::hide_cookies(request);
+    Outcome::Ok
+}
+
+/// In `fixups`: the application sees no user rather than a blank one.
+pub fn forget_blank_user(request: &Request<'_>) -> Outcome {
+    if request.user() == Ok(Some("")) && matches!(Protection::of(request), Ok(Protection::Flavour(..))) {
+        request.set_user(None);
+    }
+    Outcome::Declined
+}
+
+/// The session of the request before an internal redirect, or of the one that a subrequest belongs to, where it
+/// satisfies this place too.
+fn session_of_origin(request: &Request<'_>, place: &Place<'_>) -> Option<Session> {
+    let mut origin = request.origin();
+    while let Some(earlier) = origin {
+        if let Some(login) = state::login(&earlier) {
+            let good = login
+                .session
+                .check(&place.session_policy(), answer::now(request))
+                .is_ok();
+            return good.then(|| login.session.clone());
+        }
+        origin = earlier.origin();
+    }
+    None
+}
+
+/// Browsers ask for exactly this by themselves; a login page would help nobody.
+fn is_favicon(request: &Request<'_>) -> bool {
+    request.path() == b"/favicon.ico" && matches!(request.method(), "GET" | "HEAD")
+}

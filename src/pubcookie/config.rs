@@ -1,0 +1,164 @@
+//! What the directives of `pubcookie_module` configure: for a server, and for a place in it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use granting_cookie::Encryption;
+use pubcookie_protocol::app_id::{AppId, AppServerId};
+use pubcookie_protocol::auth_type::AuthTypeNames;
+use pubcookie_protocol::granting_request::LoginMethod;
+use pubcookie_protocol::session_cookie::SessionFormat;
+use pubcookie_protocol::settings::{
+    CookieDomain, EndSession, HardExpire, InactiveExpire, LoginUrl, ReplyPath,
+};
+
+use super::keys::{AppServer, Login};
+use super::replay::ReplayCache;
+use crate::httpd::{Config, PasswordProvider};
+
+/// What a server or virtual host configures, and what was made of it when httpd started.
+#[derive(Default)]
+pub struct ServerConfig {
+    /// `PubcookieLogin`.
+    pub login: Option<LoginUrl>,
+    /// `PubcookieLoginMethod`.
+    pub login_method: Option<LoginMethod>,
+    /// `PubcookiePostURL`.
+    pub reply_path: Option<ReplyPath>,
+    /// `PubcookieDomain`.
+    pub domain: Option<CookieDomain>,
+    /// `PubcookieAuthTypeNames`.
+    pub auth_type_names: Option<AuthTypeNames>,
+    /// `PubcookieAppSrvID`.
+    pub app_server_id: Option<AppServerId>,
+    /// `PubcookieEncryption`.
+    pub encryption: Option<Encryption>,
+    /// `PubcookieSessionFormat`.
+    pub session_format: Option<SessionFormat>,
+    /// `PubcookieStrictReauth`.
+    pub strict_reauthentication: Option<bool>,
+    /// `PubcookieMaxPost`, in bytes.
+    pub post_limit: Option<usize>,
+    /// `PubcookieLoginProvider`, in the order to be asked.
+    pub login_providers: Vec<PasswordProvider>,
+    /// Where the keys are.
+    pub key_files: KeyFiles,
+    /// `PubcookieReplayCache`, or its default: one for the whole httpd.
+    pub replay_cache: OnceLock<Arc<ReplayCache>>,
+    /// The application server, where this is one. Set when httpd starts.
+    pub app_server: OnceLock<AppServer>,
+    /// The login server, where this is one. Set when httpd starts.
+    pub login_server: OnceLock<Login>,
+}
+
+/// The files that hold keys and certificates.
+#[derive(Clone, Default)]
+pub struct KeyFiles {
+    /// `PubcookieGrantingCertFile`, each of them.
+    pub granting_certificates: Vec<PathBuf>,
+    /// `PubcookieGrantingKeyFile`: whoever has it is a login server.
+    pub granting_key: Option<PathBuf>,
+    /// `PubcookieSessionKeyFile`.
+    pub session_key: Option<PathBuf>,
+    /// `PubcookieSessionKeyFile`, its second argument.
+    pub previous_session_key: Option<PathBuf>,
+    /// `PubcookieSessionCertFile`.
+    pub session_certificate: Option<PathBuf>,
+    /// `PubcookieCryptKeyFile`.
+    pub crypt_key: Option<PathBuf>,
+    /// `PubcookieKeyDir`.
+    pub key_directory: Option<PathBuf>,
+}
+
+impl ServerConfig {
+    /// The largest body that is carried through a login, in bytes.
+    pub fn post_limit(&self) -> usize {
+        self.post_limit.unwrap_or(1_048_576)
+    }
+
+    /// The domain that cookies shared with the login server are set for; none where `PubcookieDomain` is missing and
+    /// the server's name is in none.
+    pub fn domain(&self, server_name: &str) -> Option<CookieDomain> {
+        self.domain
+            .clone()
+            .or_else(|| CookieDomain::of_server(server_name).ok())
+    }
+}
+
+impl Config for ServerConfig {
+    fn merged(&self, outer: &Self) -> Self {
+        ServerConfig {
+            login: inner_or(&self.login, &outer.login),
+            login_method: self.login_method.or(outer.login_method),
+            reply_path: inner_or(&self.reply_path, &outer.reply_path),
+            domain: inner_or(&self.domain, &outer.domain),
+            auth_type_names: inner_or(&self.auth_type_names, &outer.auth_type_names),
+            app_server_id: inner_or(&self.app_server_id, &outer.app_server_id),
+            encryption: self.encryption.or(outer.encryption),
+            session_format: self.session_format.or(outer.session_format),
+            strict_reauthentication: self.strict_reauthentication.or(outer.strict_reauthentication),
+            post_limit: self.post_limit.or(outer.post_limit),
+            login_providers: inner_list_or(&self.login_providers, &outer.login_providers),
+            key_files: self.key_files.merged(&outer.key_files),
+            replay_cache: outer.replay_cache.clone(),
+            // What is made of a configuration belongs to it alone.
+            app_server: OnceLock::new(),
+            login_server: OnceLock::new(),
+        }
+    }
+}
+
+impl KeyFiles {
+    fn merged(&self, outer: &Self) -> Self {
+        // A session key and the one before it are one setting.
+        let keys = if self.session_key.is_some() { self } else { outer };
+        KeyFiles {
+            granting_certificates: inner_list_or(&self.granting_certificates, &outer.granting_certificates),
+            granting_key: inner_or(&self.granting_key, &outer.granting_key),
+            session_key: keys.session_key.clone(),
+            previous_session_key: keys.previous_session_key.clone(),
+            session_certificate: inner_or(&self.session_certificate, &outer.session_certificate),
+            crypt_key: inner_or(&self.crypt_key, &outer.crypt_key),
+            key_directory: inner_or(&self.key_directory, &outer.key_directory),
+        }
+    }
+}
+
+/// What a Directory, Location or .htaccess configures.
+#[derive(Clone, Default)]
+pub struct DirectoryConfig {
+    /// `PubcookieAuthType`.
+    pub auth_type: Option<String>,
+    /// `PubcookieAppID`.
+    pub app_id: Option<AppId>,
+    /// `PubcookieInactiveExpire`.
+    pub inactive_expire: Option<InactiveExpire>,
+    /// `PubcookieHardExpire`.
+    pub hard_expire: Option<HardExpire>,
+    /// `PubcookieEndSession`.
+    pub end_session: Option<EndSession>,
+}
+
+impl Config for DirectoryConfig {
+    fn merged(&self, outer: &Self) -> Self {
+        DirectoryConfig {
+            auth_type: inner_or(&self.auth_type, &outer.auth_type),
+            app_id: inner_or(&self.app_id, &outer.app_id),
+            inactive_expire: self.inactive_expire.or(outer.inactive_expire),
+            hard_expire: self.hard_expire.or(outer.hard_expire),
+            end_session: self.end_session.or(outer.end_session),
+        }
+    }
+}
+
+fn inner_or<T: Clone>(inner: &Option<T>, outer: &Option<T>) -> Option<T> {
+    inner.as_ref().or(outer.as_ref()).cloned()
+}
+
+fn inner_list_or<T: Clone>(inner: &[T], outer: &[T]) -> Vec<T> {
+    if inner.is_empty() {
+        outer.to_vec()
+    } else {
+        inner.to_vec()
+    }
+}

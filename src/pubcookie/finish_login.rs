@@ -1,0 +1,219 @@
+//! A granting cookie comes back from the login server: is it good, and what happens then.
+
+use granting_cookie::{Cookie, EncryptedCookie, VerifiedCookie};
+use pubcookie_protocol::cookie_header;
+use pubcookie_protocol::error_page::Problem;
+use pubcookie_protocol::form::Carriage;
+use pubcookie_protocol::grant::{Grant, GrantRefusal};
+use pubcookie_protocol::granting_request::LoginMethod;
+use pubcookie_protocol::pre_session::PreSession;
+use pubcookie_protocol::reason::Reason;
+use pubcookie_protocol::set_cookie;
+use zeroize::Zeroizing;
+
+use super::keys::AppServer;
+use super::place::Place;
+use super::replay::Use;
+use super::state::{GrantingCookie, Login};
+use super::{Pubcookie, answer, authenticate, carried_body, pre_session, session};
+use crate::httpd::{Outcome, Request, log};
+
+/// What a request shows of the login server.
+pub enum Shown {
+    /// No granting cookie that is meant for this place and was not used before.
+    Nothing,
+    /// None that counts, for this reason.
+    Insufficient(Reason),
+    /// One that ends in a page.
+    Refused(Problem),
+    /// One that could not be checked, and why.
+    Unchecked(String),
+    /// A good one.
+    Good(Box<GoodLogin>),
+}
+
+/// A granting cookie that satisfies the place and was used up for this request.
+pub struct GoodLogin {
+    grant: Grant,
+    cookie: GrantingCookie,
+    usage: Use,
+    pre_session: PreSession,
+}
+
+/// Looks at each granting cookie of the request in turn.
+pub fn look_for_granting_cookie(request: &Request<'_>, place: &Place<'_>) -> Shown {
+    let mut shown = if granting_cookies(request).next().is_some() {
+        Shown::Insufficient(Reason::NoCookie)
+    } else {
+        Shown::Nothing
+    };
+    for (cookie, said) in verified_cookies(request, place.app_server) {
+        match check(request, place, cookie, &said) {
+            Shown::Nothing => shown = Shown::Nothing,
+            Shown::Insufficient(reason) => {
+                log!(
+                    Pubcookie,
+                    *request,
+                    Info,
+                    "a granting cookie does not count: {reason}"
+                );
+                answer::set_cookies(request, place.clear_granting());
+                shown = Shown::Insufficient(reason);
+            }
+            decided => return decided,
+        }
+    }
+    shown
+}
+
+fn check(request: &Request<'_>, place: &Place<'_>, cookie: GrantingCookie, said: &Cookie) -> Shown {
+    let now = answer::now(request);
+    let pre_session = pre_session::of(request, place);
+    let grant = match Grant::check(said, &place.grant_policy(), pre_session.as_ref(), now) {
+        Ok(grant) => grant,
+        // It belongs to another application, which takes it.
+        Err(GrantRefusal::LogInAnew(Reason::WrongAppId)) => return Shown::Nothing,
+        Err(GrantRefusal::LogInAnew(reason)) => return Shown::Insufficient(reason),
+        Err(GrantRefusal::NoUser) => return Shown::Refused(Problem::NoUser),
+        Err(GrantRefusal::NoReauthentication) => return Shown::Refused(Problem::NoReauthentication),
+    };
+    if grant.other_version {
+        log!(
+            Pubcookie,
+            *request,
+            Notice,
+            "a granting cookie has another version than a5; it counts all the same"
+        );
+    }
+    let browser = pre_session::cookie(request);
+    match place
+        .replay_cache
+        .use_up(request, &cookie.plain, grant.create_time, Some(&browser), now)
+    {
+        Ok(Use::Replay) => {
+            log!(
+                Pubcookie,
+                *request,
+                Info,
+                "a granting cookie of user {} was used before; it counts as absent",
+                grant.user
+            );
+            answer::set_cookies(request, place.clear_granting());
+            Shown::Nothing
+        }
+        Ok(usage) => Shown::Good(Box::new(GoodLogin {
+            grant,
+            cookie,
+            usage,
+            pre_session: pre_session.unwrap_or_default(),
+        })),
+        Err(problem) => Shown::Unchecked(problem),
+    }
+}
+
+/// The session begins, and the request is answered at once.
+pub fn finish(request: &Request<'_>, place: &Place<'_>, auth_type: &str, good: GoodLogin) -> Outcome {
+    let GoodLogin {
+        grant,
+        cookie,
+        usage,
+        mut pre_session,
+    } = good;
+    let (begun, granting_cookie) = match usage {
+        Use::Parallel(first) => (first, None),
+        _ => (answer::now(request), Some(cookie)),
+    };
+    let session = grant.session(&place.grant_policy(), begun);
+    let carriage = pre_session.carriage(grant.pre_session_token);
+    pre_session.finish(grant.pre_session_token);
+    let kept = session::set(request, place, &session)
+        .map_err(|problem| problem.to_string())
+        .and_then(|()| {
+            pre_session::keep(request, place, &pre_session).map_err(|problem| problem.to_string())
+        });
+    if let Err(problem) = kept {
+        log!(
+            Pubcookie,
+            *request,
+            Error,
+            "the session of user {} cannot begin: {problem}",
+            session.user
+        );
+        return Outcome::Status(500);
+    }
+    answer::set_cookies(request, place.clear_granting());
+    log!(
+        Pubcookie,
+        *request,
+        Info,
+        "user {} logged in to {}",
+        session.user,
+        place.app_id
+    );
+    if request.method() == "POST"
+        && place.login_method() == LoginMethod::Get
+        && carriage == Some(Carriage::OnClick)
+    {
+        return carried_body::ask_before_sending(request, place);
+    }
+    authenticate::accept(
+        request,
+        auth_type,
+        Login {
+            session,
+            granting_cookie,
+        },
+    )
+}
+
+/// The granting cookies of the request whose signature holds, with what they say.
+pub fn verified_cookies(request: &Request<'_>, app_server: &AppServer) -> Vec<(GrantingCookie, Cookie)> {
+    granting_cookies(request)
+        .filter_map(|value| verify(request, app_server, value))
+        .collect()
+}
+
+/// Verifies one granting cookie. What is wrong with it is for the log alone.
+pub fn verify(
+    request: &Request<'_>,
+    app_server: &AppServer,
+    value: &[u8],
+) -> Option<(GrantingCookie, Cookie)> {
+    let AppServer {
+        encryption,
+        crypt_key,
+        own_name,
+        granting_certificates,
+        ..
+    } = app_server;
+    let encrypted = Zeroizing::new(std::str::from_utf8(value).ok()?.to_owned());
+    let opened = EncryptedCookie::from_base64(&encrypted)
+        .and_then(|cookie| cookie.open(*encryption, crypt_key, own_name, granting_certificates));
+    match opened {
+        Ok(VerifiedCookie { cookie, signed }) => Some((
+            GrantingCookie {
+                plain: signed,
+                encrypted,
+            },
+            cookie,
+        )),
+        Err(problem) => {
+            log!(
+                Pubcookie,
+                *request,
+                Info,
+                "a granting cookie does not verify: {problem}. If it was meant for this server, compare \
+                 PubcookieGrantingCertFile, PubcookieCryptKeyFile and PubcookieEncryption with the login server's"
+            );
+            None
+        }
+    }
+}
+
+/// Cleared ones do not count. No more are tried than a browser has reason to send: a neighbour in the domain may plant
+/// as many as it likes.
+fn granting_cookies<'r>(request: &Request<'r>) -> impl Iterator<Item = &'r [u8]> {
+    cookie_header::values(answer::cookies(request), set_cookie::GRANTING)
+        .filter(|value| !matches!(*value, b"" | b"clear"))
+        .take(8)
+}

@@ -1,0 +1,193 @@
+//! What the configuration demands at the place that a request is for.
+
+use granting_cookie::Encryption;
+use pubcookie_protocol::app_id::AppId;
+use pubcookie_protocol::auth_type::Creds;
+use pubcookie_protocol::grant::GrantPolicy;
+use pubcookie_protocol::granting_request::{LoginMethod, Reauthentication};
+use pubcookie_protocol::host::{Host, HostError};
+use pubcookie_protocol::session::SessionPolicy;
+use pubcookie_protocol::set_cookie;
+use pubcookie_protocol::settings::{CookieDomain, LoginUrl};
+
+use super::Pubcookie;
+use super::config::{DirectoryConfig, ServerConfig};
+use super::keys::AppServer;
+use super::replay::ReplayCache;
+use crate::httpd::{Request, Server};
+
+/// Who protects a place.
+pub enum Protection<'r> {
+    /// Nobody, or another module.
+    Other,
+    /// Pubcookie, with the login flavour of this name and number.
+    Flavour(&'r str, Creds),
+}
+
+impl<'r> Protection<'r> {
+    /// Reads it off `AuthType` and `PubcookieAuthType`. An error says what is wrong with them.
+    pub fn of(request: &Request<'r>) -> Result<Self, String> {
+        let creds = |name| {
+            request
+                .server_config::<Pubcookie>()
+                .and_then(|server| server.creds(name))
+        };
+        let core = request.configured_authentication_type();
+        let ours = request
+            .directory_config::<Pubcookie>()
+            .and_then(|place| place.auth_type.as_deref());
+        match (core.and_then(|name| Some((name, creds(name)?))), core, ours) {
+            (Some((name, creds)), ..) => Ok(Protection::Flavour(name, creds)),
+            (None, Some(core), Some(ours)) => Err(format!(
+                "PubcookieAuthType {ours} stands beside AuthType {core}, which is not a login flavour of Pubcookie: \
+                 remove one of them"
+            )),
+            (None, None, Some(ours)) => match creds(ours) {
+                Some(creds) => Ok(Protection::Flavour(ours, creds)),
+                None => Err(format!(
+                    "PubcookieAuthType {ours} is not one of PubcookieAuthTypeNames"
+                )),
+            },
+            (None, _, None) => Ok(Protection::Other),
+        }
+    }
+}
+
+impl ServerConfig {
+    fn creds(&self, name: &str) -> Option<Creds> {
+        match &self.auth_type_names {
+            Some(names) => names.creds(name),
+            None => pubcookie_protocol::auth_type::AuthTypeNames::default().creds(name),
+        }
+    }
+}
+
+/// A place on an application server.
+pub struct Place<'r> {
+    /// What the server configures.
+    pub config: &'r ServerConfig,
+    /// What the place configures.
+    pub directory: &'r DirectoryConfig,
+    /// The application server.
+    pub app_server: &'r AppServer,
+    /// The login server.
+    pub login: &'r LoginUrl,
+    /// What remembers the granting cookies that were used.
+    pub replay_cache: &'r ReplayCache,
+    /// The login flavour.
+    pub creds: Creds,
+    /// The application.
+    pub app_id: AppId,
+    server: Server<'r>,
+    port: u16,
+}
+
+impl<'r> Place<'r> {
+    /// The place of a request, where the login flavour `creds` is demanded. An error names the directive that is
+    /// missing.
+    pub fn of(request: &Request<'r>, creds: Creds) -> Result<Self, &'static str> {
+        const INTERNAL: &str = "the configuration could not be made when httpd started";
+        let config = request.server_config::<Pubcookie>().ok_or(INTERNAL)?;
+        let login = config
+            .login
+            .as_ref()
+            .ok_or("PubcookieLogin is not set for this server")?;
+        let app_server = config.app_server.get();
+        Ok(Place {
+            config,
+            directory: request.directory_config::<Pubcookie>().ok_or(INTERNAL)?,
+            app_server: app_server.ok_or("PubcookieGrantingCertFile is not set for this server")?,
+            login,
+            replay_cache: config.replay_cache.get().ok_or(INTERNAL)?,
+            creds,
+            app_id: app_id(request),
+            server: request.server(),
+            port: port(request),
+        })
+    }
+
+    /// How the browser carries granting request and granting cookie.
+    pub fn login_method(&self) -> LoginMethod {
+        self.config.login_method.unwrap_or_default()
+    }
+
+    /// The domain of cookies that the login server has to read; only the GET method has them.
+    pub fn domain(&self) -> Option<CookieDomain> {
+        self.config.domain(self.server.name())
+    }
+
+    /// The canonical name of the server.
+    pub fn server_name(&self) -> &'r str {
+        self.server.name()
+    }
+
+    /// The server as URLs name it.
+    pub fn host(&self) -> Result<Host, HostError> {
+        Host::new(self.server.name(), self.port)
+    }
+
+    /// What a session must satisfy here.
+    pub fn session_policy(&self) -> SessionPolicy<'_> {
+        SessionPolicy {
+            app_id: &self.app_id,
+            app_server_id: &self.app_server.id,
+            creds: self.creds,
+            hard_expire: self.directory.hard_expire.unwrap_or_default(),
+            inactive_expire: self.directory.inactive_expire.unwrap_or_default(),
+            reauthentication: self.reauthentication().is_demanded(),
+            blank_user: false,
+        }
+    }
+
+    /// What a granting cookie must satisfy here.
+    pub fn grant_policy(&self) -> GrantPolicy<'_> {
+        GrantPolicy {
+            app_id: &self.app_id,
+            app_server_id: &self.app_server.id,
+            creds: self.creds,
+            reauthentication: self.reauthentication(),
+            strict_reauthentication: self.config.strict_reauthentication.unwrap_or(false),
+            blank_user: false,
+        }
+    }
+
+    /// Whether the password has to be asked for again.
+    pub fn reauthentication(&self) -> Reauthentication {
+        Reauthentication::NotDemanded
+    }
+
+    /// How granting cookies are encrypted.
+    pub fn encryption(&self) -> Encryption {
+        self.app_server.encryption
+    }
+
+    /// `Set-Cookie` values that take a granting cookie away, wherever it came from.
+    pub fn clear_granting(&self) -> Vec<String> {
+        clear_granting(self.domain().as_ref())
+    }
+}
+
+/// `Set-Cookie` values that take a granting cookie away, from the domain (GET method) and from the host (POST method).
+pub fn clear_granting(domain: Option<&CookieDomain>) -> Vec<String> {
+    let mut values = vec![set_cookie::clear_granting(LoginMethod::Post, None)];
+    if domain.is_some() {
+        values.push(set_cookie::clear_granting(LoginMethod::Get, domain));
+    }
+    values
+}
+
+/// `PubcookieAppID`, else the directory of the request's path.
+pub fn app_id(request: &Request<'_>) -> AppId {
+    let configured = request
+        .directory_config::<Pubcookie>()
+        .and_then(|place| place.app_id.clone());
+    configured.unwrap_or_else(|| AppId::of_directory(request.path(), None))
+}
+
+/// The port that a browser uses. A terminator of TLS in front of us uses the usual one unless ServerName says another.
+pub fn port(request: &Request<'_>) -> u16 {
+    match request.server().port() {
+        0 if request.server().declared_scheme() == Some("https") => 443,
+        _ => request.port(),
+    }
+}

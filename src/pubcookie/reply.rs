@@ -1,0 +1,107 @@
+//! The reply URL of the POST method: the login server's form delivers a granting cookie there.
+
+use std::fmt::Display;
+
+use pubcookie_protocol::app_pages;
+use pubcookie_protocol::error_page::Problem;
+use pubcookie_protocol::form::{Carriage, Form};
+use pubcookie_protocol::granting_request::LoginMethod;
+use pubcookie_protocol::host::Host;
+use pubcookie_protocol::pre_session::PreSession;
+use pubcookie_protocol::reason::Reason;
+use pubcookie_protocol::reply::Reply;
+use pubcookie_protocol::set_cookie;
+
+use super::keys::AppServer;
+use super::{Pubcookie, answer, carried_body, finish_login, place, state};
+use crate::httpd::{Outcome, Request};
+
+/// In `post_read_request`: marks a request for the reply URL, before anything rewrites its path.
+pub fn mark(request: &Request<'_>) -> Outcome {
+    if !request.is_internal_redirect() && !request.is_subrequest() && is_reply_url(request) {
+        state::mark_reply(request);
+    }
+    Outcome::Declined
+}
+
+/// In `translate_name`: answers it there, where no proxy, rewriting, handler or protected place can come between.
+pub fn claim(request: &Request<'_>) -> Outcome {
+    if !state::is_reply(request) {
+        return Outcome::Declined;
+    }
+    let app_server = request
+        .server_config::<Pubcookie>()
+        .and_then(|config| config.app_server.get());
+    match app_server {
+        Some(app_server) => deliver(request, app_server).unwrap_or_else(|outcome| outcome),
+        None => Outcome::Declined,
+    }
+}
+
+/// Only the POST method has a reply URL.
+fn is_reply_url(request: &Request<'_>) -> bool {
+    let Some(config) = request.server_config::<Pubcookie>() else {
+        return false;
+    };
+    let reply_path = config.reply_path.clone().unwrap_or_default();
+    config.app_server.get().is_some()
+        && config.login_method == Some(LoginMethod::Post)
+        && request.path() == reply_path.as_str().as_bytes()
+}
+
+fn deliver(request: &Request<'_>, app_server: &AppServer) -> Result<Outcome, Outcome> {
+    let refuse =
+        |problem: Problem, reason: &dyn Display| answer::send_problem(request, problem, reason, None);
+    if request.method() != "POST" || !request.is_https() {
+        return Err(refuse(
+            Problem::BadReply,
+            &"the reply URL takes POST over HTTPS alone",
+        ));
+    }
+    let host = Host::new(request.server().name(), place::port(request));
+    let host = host.map_err(|problem| refuse(Problem::BadReply, &problem))?;
+    let form = read_form(request)?;
+    let reply = Reply::parse(&form, &host).map_err(|problem| refuse(Problem::from(&problem), &problem))?;
+    let carriage = carriage_of_login(request, app_server, &reply)?;
+    answer::set_cookies(request, [set_cookie::granting(&reply.granting_cookie)]);
+    if reply.post_stuff.is_empty() {
+        return Ok(answer::send(request, &app_pages::redirect(&reply.destination)));
+    }
+    let body = Form::parse(&reply.post_stuff, reply.post_stuff.len());
+    let body = body.and_then(|body| body.check_carriable().map(|()| body));
+    let body = body.map_err(|problem| refuse(Problem::from(&problem), &problem))?;
+    Ok(answer::send_page(request, |nonce| {
+        app_pages::carry_on(&reply.destination, &body, carriage, &host, nonce)
+    }))
+}
+
+/// The form of the login server: a carried body, percent-encoded once more, and the other fields.
+fn read_form(request: &Request<'_>) -> Result<Form, Outcome> {
+    let post_limit = request
+        .server_config::<Pubcookie>()
+        .map_or(0, |config| config.post_limit());
+    let limit = post_limit.saturating_mul(3).saturating_add(65_536);
+    let body = carried_body::body(request, limit)?;
+    Form::parse(&body, limit)
+        .map_err(|problem| answer::send_problem(request, Problem::BadReply, &problem, None))
+}
+
+/// The browser must have begun here the login that the granting cookie ends: nobody can have another user's browser log
+/// in for them. The answer is how the body of the first request may go on.
+fn carriage_of_login(
+    request: &Request<'_>,
+    app_server: &AppServer,
+    reply: &Reply,
+) -> Result<Carriage, Outcome> {
+    let refuse = |problem, reason: &dyn Display| {
+        answer::send_problem(request, problem, reason, Some(&reply.destination))
+    };
+    let (_, said) = finish_login::verify(request, app_server, reply.granting_cookie.as_bytes())
+        .ok_or_else(|| refuse(Problem::BadReply, &"the granting cookie does not verify"))?;
+    let (cookies, now) = (answer::cookies(request), answer::now(request));
+    let pre_session = PreSession::read(cookies, &app_server.pre_session_keys, now)
+        .ok_or_else(|| refuse(Problem::NoCookiesKept, &Reason::WrongPreSession))?;
+    pre_session
+        .carriage(said.pre_session_token)
+        .ok_or_else(|| refuse(Problem::BadReply, &Reason::WrongPreSession))
+}

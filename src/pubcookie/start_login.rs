@@ -1,0 +1,184 @@
+//! A user who has no session here is sent to the login server, with a granting request.
+
+use pubcookie_protocol::app_pages;
+use pubcookie_protocol::error_page::Problem;
+use pubcookie_protocol::form::{Carriage, Form};
+use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod, QUERY_LIMIT};
+use pubcookie_protocol::host::Host;
+use pubcookie_protocol::reason::Reason;
+use pubcookie_protocol::script_request;
+use pubcookie_protocol::set_cookie;
+
+use super::place::Place;
+use super::target::Target;
+use super::{Pubcookie, answer, carried_body, pre_session};
+use crate::httpd::{Outcome, Request, log};
+
+/// Sends the user to log in, for this reason. `fruitless` is what was wrong with the granting cookie that the browser
+/// brought back already.
+pub fn start(request: &Request<'_>, place: &Place<'_>, reason: Reason, fruitless: Option<Reason>) -> Outcome {
+    let reason = fruitless.filter(|why| *why != Reason::NoCookie).unwrap_or(reason);
+    if !is_navigation(request) {
+        log!(
+            Pubcookie,
+            *request,
+            Info,
+            "a script's request was refused: {reason}"
+        );
+        return answer::refuse_script(request, realm(request, place));
+    }
+    match begin(request, place, reason, fruitless.is_some()) {
+        Ok(outcome) => outcome,
+        Err(problem) => {
+            log!(Pubcookie, *request, Error, "a login cannot begin: {problem}");
+            Outcome::Status(500)
+        }
+    }
+}
+
+fn begin(
+    request: &Request<'_>,
+    place: &Place<'_>,
+    reason: Reason,
+    came_back: bool,
+) -> Result<Outcome, String> {
+    let now = answer::now(request);
+    let host = place.host().map_err(|problem| format!("ServerName: {problem}"))?;
+    let target = Target::of(request);
+    if target.query.len() > QUERY_LIMIT {
+        return Ok(answer::send_problem(
+            request,
+            Problem::QueryTooLong,
+            &TooLong(target.query.len()),
+            None,
+        ));
+    }
+    let sent = pre_session::of(request, place);
+    // Without a login under way here, what came back was meant for somebody else.
+    let fruitless = came_back && sent.is_some();
+    let mut pre_session = sent.unwrap_or_default();
+    if fruitless {
+        pre_session.count_fruitless(now);
+    }
+    if pre_session.goes_in_circles() {
+        return Ok(answer::send_problem(
+            request,
+            Problem::GoesInCircles(reason),
+            &reason,
+            None,
+        ));
+    }
+    let (body, carriage) = match request.method() {
+        "POST" => match carried_body::read(request, place) {
+            Ok(form) => (Some(form), carried_body::carriage(request, place)),
+            Err(outcome) => return Ok(outcome),
+        },
+        _ => (None, Carriage::ByItself),
+    };
+    let token = pre_session
+        .begin(carriage, now)
+        .map_err(|problem| problem.to_string())?;
+    let asked = granting_request(request, place, &host, target, reason, token);
+    pre_session::keep(request, place, &pre_session).map_err(|problem| problem.to_string())?;
+    log!(
+        Pubcookie,
+        *request,
+        Info,
+        "sent to {} to log in: {reason}",
+        place.login
+    );
+    Ok(send_to_login_server(request, place, &host, asked, body.as_ref()))
+}
+
+fn granting_request(
+    request: &Request<'_>,
+    place: &Place<'_>,
+    host: &Host,
+    target: Target,
+    reason: Reason,
+    token: i32,
+) -> GrantingRequest {
+    GrantingRequest {
+        app_server_id: place.app_server.id.clone(),
+        app_id: place.app_id.clone(),
+        creds: place.creds,
+        encryption: place.encryption(),
+        request_method: request.method().to_owned(),
+        host: host.clone(),
+        path: target.path,
+        query: target.query,
+        server_name: place.server_name().to_owned(),
+        reason: Some(reason),
+        file: String::new(),
+        referer: request.header("Referer").map(str::to_owned),
+        reauthentication: place.reauthentication(),
+        pre_session_token: token,
+        no_prompt: false,
+        additional: Vec::new(),
+    }
+}
+
+/// What fits into a cookie beside its name and attributes, in bytes.
+const COOKIE_LIMIT: usize = 3900;
+
+fn send_to_login_server(
+    request: &Request<'_>,
+    place: &Place<'_>,
+    host: &Host,
+    mut asked: GrantingRequest,
+    body: Option<&Form>,
+) -> Outcome {
+    let method = place.login_method();
+    let mut encoded = asked.encode(method);
+    if method == LoginMethod::Get {
+        if encoded.len() > COOKIE_LIMIT {
+            // The login server can do without it; the browser would drop the whole cookie.
+            asked.referer = None;
+            encoded = asked.encode(method);
+        }
+        if encoded.len() > COOKIE_LIMIT {
+            return answer::send_problem(request, Problem::QueryTooLong, &TooLong(encoded.len()), None);
+        }
+        answer::set_cookies(
+            request,
+            [set_cookie::granting_request(&encoded, place.domain().as_ref())],
+        );
+    }
+    let reply_path = place.config.reply_path.clone().unwrap_or_default();
+    let relay_url = app_pages::relay_url(host, &reply_path);
+    answer::send_page(request, |nonce| {
+        app_pages::login_page(method, place.login, &encoded, body, &relay_url, nonce)
+    })
+}
+
+/// Over plain HTTP no cookie of ours would be kept or sent, so a login could not come to its end.
+pub fn refuse_plain_http(request: &Request<'_>, place: &Place<'_>) -> Outcome {
+    let reason = format!(
+        "{} was reached without TLS. Redirect to https first; where a terminator of TLS stands in front, say so: \
+         ServerName https://{}",
+        place.app_id,
+        place.server_name()
+    );
+    answer::send_problem(request, Problem::PlainHttp, &reason, None)
+}
+
+/// Whether the browser shows the answer to a user. Bodies of other methods than POST come from scripts.
+fn is_navigation(request: &Request<'_>) -> bool {
+    let script = script_request::is_script_request(
+        request.header("Sec-Fetch-Mode"),
+        request.header("X-Requested-With"),
+    );
+    !script && matches!(request.method(), "GET" | "HEAD" | "POST")
+}
+
+fn realm<'a>(request: &Request<'a>, place: &'a Place<'_>) -> &'a str {
+    request.authentication_realm().unwrap_or(place.app_id.as_str())
+}
+
+struct TooLong(usize);
+
+impl std::fmt::Display for TooLong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes do not fit into a login", self.0)
+    }
+}

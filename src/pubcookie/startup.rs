@@ -1,0 +1,104 @@
+//! What happens while httpd starts: each server's keys are loaded, and what cannot work is refused.
+
+use std::sync::Arc;
+
+use super::Pubcookie;
+use super::config::ServerConfig;
+use super::keys::{AppServer, Login};
+use super::replay::{self, ReplayCache};
+use crate::httpd::{ChildStart, GlobalMutex, Pool, Server, Setup, SharedCache, log};
+
+/// Before the configuration is read.
+pub fn pre_config(pool: Pool<'_>) -> Result<(), String> {
+    GlobalMutex::announce(pool, replay::MUTEX)
+}
+
+/// The configuration has been read; `apachectl configtest` comes here too.
+pub fn check_config(setup: &Setup<'_>) -> Result<(), String> {
+    // Keys depend on the server's name.
+    setup.separate_configs::<Pubcookie>();
+    let mut needs_replay_cache = false;
+    for server in setup.servers() {
+        let Some(config) = server.config::<Pubcookie>() else {
+            continue;
+        };
+        let place = |problem| format!("{problem} (server {}, {})", server.name(), server.defined_at());
+        if is_app_server(config) {
+            let app_server = AppServer::load(config, server).map_err(place)?;
+            warn_of_what_is_missing(config, server, setup);
+            needs_replay_cache = true;
+            // Set for the first time: the configuration is new.
+            let _ = config.app_server.set(app_server);
+        }
+        if let Some(granting_key) = &config.key_files.granting_key {
+            let login = Login::load(config, granting_key, server).map_err(place)?;
+            let _ = config.login_server.set(login);
+        }
+    }
+    if needs_replay_cache {
+        share_replay_cache(setup)
+    } else {
+        Ok(())
+    }
+}
+
+/// The server is about to start.
+pub fn post_config(setup: &Setup<'_>) -> Result<(), String> {
+    match replay_cache(setup.main()) {
+        Some(cache) => cache.start(setup),
+        None => Ok(()),
+    }
+}
+
+/// A child has started.
+pub fn child_init(child: &ChildStart<'_>) {
+    if let Some(Err(problem)) = replay_cache(child.main()).map(|cache| cache.open_in_child(child)) {
+        log!(
+            Pubcookie,
+            child.main(),
+            Critical,
+            "no login will be accepted: {problem}"
+        );
+    }
+}
+
+/// A server that only issues granting cookies verifies none, and needs nothing for that.
+fn is_app_server(config: &ServerConfig) -> bool {
+    let files = &config.key_files;
+    !files.granting_certificates.is_empty() || (config.login.is_some() && files.granting_key.is_none())
+}
+
+fn warn_of_what_is_missing(config: &ServerConfig, server: Server<'_>, setup: &Setup<'_>) {
+    // What the main server says is often meant for its virtual hosts alone.
+    let answers_requests = server.is_virtual() || setup.servers().nth(1).is_none();
+    if config.login.is_none() && answers_requests {
+        let name = server.name();
+        log!(
+            Pubcookie,
+            server,
+            Warning,
+            "PubcookieLogin is not set for {name}: what Pubcookie protects there is answered 500"
+        );
+    }
+}
+
+/// One cache for the whole httpd: a granting cookie works once, at whichever host it is shown.
+fn share_replay_cache(setup: &Setup<'_>) -> Result<(), String> {
+    let shared = match replay_cache(setup.main()) {
+        Some(cache) => Arc::clone(cache),
+        None => {
+            let cache = SharedCache::from_default(setup, "shmcb");
+            Arc::new(ReplayCache::new(
+                cache.map_err(|problem| format!("PubcookieReplayCache: {problem}"))?,
+            ))
+        }
+    };
+    for config in setup.servers().filter_map(|server| server.config::<Pubcookie>()) {
+        config.replay_cache.get_or_init(|| Arc::clone(&shared));
+    }
+    Ok(())
+}
+
+fn replay_cache(main: Server<'_>) -> Option<&Arc<ReplayCache>> {
+    main.config::<Pubcookie>()?.replay_cache.get()
+}
