@@ -12,6 +12,7 @@ use granting_cookie::{
     SigningKey, Text, VerifyingCertificate, Version,
 };
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 /// Decode and encode Pubcookie cookies.
 ///
@@ -273,18 +274,18 @@ fn now() -> u32 {
 
 /// The cookie as it came. A line break is not part of a cookie, and no reader of cookies overlooks one: only a
 /// terminal's end of line is taken off.
-fn read_cookie() -> Result<String> {
-    const LONGER_THAN_ANY_COOKIE: u64 = 1 << 16;
+fn read_cookie() -> Result<Zeroizing<String>> {
+    const LONGER_THAN_ANY_COOKIE: usize = 1 << 16;
     let stdin = io::stdin();
-    let mut bytes = Vec::new();
-    stdin
+    let mut text = Zeroizing::new(String::with_capacity(LONGER_THAN_ANY_COOKIE));
+    let start = stdin
         .lock()
-        .take(LONGER_THAN_ANY_COOKIE)
-        .read_to_end(&mut bytes)
-        .context("cannot read standard input")?;
-    let mut text = String::from_utf8(bytes).map_err(|_| anyhow!("the cookie is not base64"))?;
+        .take(LONGER_THAN_ANY_COOKIE as u64)
+        .read_to_string(&mut text);
+    start.context("cannot read a cookie from standard input")?;
     if stdin.is_terminal() {
-        text.truncate(text.trim_end().len());
+        let length = text.trim_end().len();
+        text.truncate(length);
     } else if text.ends_with('\n') {
         bail!("the cookie ends in a line break, which is no part of it; use `printf %s` in place of `echo`");
     }
@@ -295,6 +296,8 @@ fn read_certificate(path: &Path) -> Result<VerifyingCertificate> {
     VerifyingCertificate::from_pem(&read(path)?).with_context(|| path.display().to_string())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    fs::read(path)
+        .map(Zeroizing::new)
+        .with_context(|| format!("cannot read {}", path.display()))
 }
