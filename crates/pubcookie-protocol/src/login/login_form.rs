@@ -180,12 +180,12 @@ fn fields_of(request: &LoginRequest, now: u64) -> Carried {
     for field in granting.clear(request.method()).split('&') {
         let (name, value) = field.split_once('=').unwrap_or((field, ""));
         if GRANTING_REQUEST.contains(&name) {
-            let decode = if matches!(name, "one" | "two") {
-                percent::decode_form
+            let decoded = if is_id(name) {
+                value.into()
             } else {
-                percent::decode
+                percent::decode(value.as_bytes())
             };
-            add(name, &String::from_utf8_lossy(&decode(value.as_bytes())));
+            add(name, &String::from_utf8_lossy(&decoded));
         }
     }
     add("creds_from_greq", &granting.creds.to_string());
@@ -206,14 +206,14 @@ fn fields_of(request: &LoginRequest, now: u64) -> Carried {
 
 /// A login for the login server itself, as the original writes it.
 fn fields_of_itself(url: &LoginUrl, creds: Creds, now: u64) -> Carried {
-    let (host, creds, now) = (url.host().to_string(), creds.to_string(), now.to_string());
+    let (host, creds, now) = (url.host().name(), creds.to_string(), now.to_string());
     [
-        ("one", url.host().name()),
+        ("one", host),
         ("two", "pinit"),
         ("creds_from_greq", &creds),
         ("three", &creds),
         ("four", "a5"),
-        ("six", &host),
+        ("six", host),
         ("seven", url.path()),
         ("nine", "PInit"),
         ("confirm_post", "0"),
@@ -224,6 +224,11 @@ fn fields_of_itself(url: &LoginUrl, creds: Creds, now: u64) -> Carried {
     ]
     .map(|(name, value)| (name.to_owned(), Zeroizing::new(value.to_owned())))
     .into()
+}
+
+/// App IDs and app server IDs are carried in their URL-encoded spelling, which is printable and ends no field.
+fn is_id(name: &str) -> bool {
+    matches!(name, "one" | "two")
 }
 
 fn value_of<'a>(carried: &'a Carried, name: &str) -> &'a str {
@@ -241,12 +246,11 @@ fn request_of(form: &Fields) -> Result<LoginRequest, Refusal> {
         Carriage::ByItself
     };
     let carried = CarriedBody::new(form.text("post_stuff"), carriage)?;
-    let fields = GRANTING_REQUEST.map(|name| {
-        format!(
-            "{name}={}",
-            percent::encode(form.text(name).as_bytes(), ENDS_A_FIELD)
-        )
-    });
+    let spelled = |name: &str| match form.text(name) {
+        id if is_id(name) => id.to_owned(),
+        text => percent::encode(text.as_bytes(), ENDS_A_FIELD),
+    };
+    let fields = GRANTING_REQUEST.map(|name| format!("{name}={}", spelled(name)));
     let encoded = STANDARD.encode(fields.join("&"));
     match form.text("relay_url") {
         "" => LoginRequest::by_get(encoded.as_bytes(), carried),

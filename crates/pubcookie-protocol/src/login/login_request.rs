@@ -21,7 +21,7 @@ pub(super) struct LoginRequest {
 /// The body of the user's POST, which goes through the login and back (`post_stuff`).
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct CarriedBody {
-    /// The body as it came: fields in a form's encoding.
+    /// The body: fields as a browser spells them.
     pub body: Zeroizing<String>,
     /// Its fields.
     pub fields: Form,
@@ -35,7 +35,7 @@ impl CarriedBody {
         let fields = Form::parse(body.as_bytes(), body.len())?;
         fields.check_carriable()?;
         Ok((!body.is_empty()).then(|| CarriedBody {
-            body: Zeroizing::new(body.to_owned()),
+            body: Zeroizing::new(fields.to_urlencoded()),
             fields,
             carriage,
         }))

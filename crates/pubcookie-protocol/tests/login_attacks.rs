@@ -1,0 +1,452 @@
+//! What a browser, a neighbour or a stranger may send to the login server to get more than is theirs.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod login_support;
+mod recorded;
+
+use login_support::{Browser, NOW, Seen, config, encode, open_granting, open_login, request};
+use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod};
+use pubcookie_protocol::login::{Event, LoginConfig, LoginServer};
+use std::sync::LazyLock;
+use testbed::browser::Form;
+
+const RELAY_URL: &str = "https://app2.example.edu:18445/PubCookie.reply";
+
+/// A granting request of app2 in a form (POST method).
+fn posted(relay_url: &str) -> Seen {
+    let clear = request(&[
+        ("one", "app2.example.edu"),
+        ("six", "app2.example.edu:18445"),
+        ("seven", "L3g="),
+    ]);
+    Browser::new().post(&[
+        ("pubcookie_g_req", &encode(&clear)),
+        ("post_stuff", ""),
+        ("relay_url", relay_url),
+    ])
+}
+
+fn assert_refused(seen: &Seen, what: &str) {
+    assert!(seen.is_refused(), "{what}: {}", seen.event);
+    assert!((400..500).contains(&seen.status), "{what}: {}", seen.status);
+    assert!(
+        seen.granting_cookie().is_none() && seen.set_cookie("pubcookie_l").is_none(),
+        "{what}"
+    );
+    assert!(
+        seen.document.forms.is_empty() && seen.document.refresh.is_none(),
+        "{what}"
+    );
+}
+
+#[test]
+fn a_field_given_twice_is_refused_everywhere() {
+    for (first, second) in [
+        ("six", "app2.example.edu"),
+        ("one", "x"),
+        ("flag", "Q"),
+        ("unknown", "1"),
+    ] {
+        let clear = format!("{}&unknown=1&{first}={second}", request(&[]));
+        assert_refused(&Browser::asked(&clear).get("/"), first);
+    }
+    let g_req = encode(&request(&[("seven", "L3g=")]));
+    let relay_url = "https://app1.example.edu:18444/PubCookie.reply";
+    for name in ["pubcookie_g_req", "relay_url", "post_stuff", "go"] {
+        let fields = [
+            ("pubcookie_g_req", &*g_req),
+            ("relay_url", relay_url),
+            ("post_stuff", ""),
+            ("go", ""),
+            (name, ""),
+        ];
+        assert_refused(&Browser::new().post(&fields), name);
+    }
+    let mut browser = Browser::asked(&request(&[]));
+    let form = browser
+        .get("/")
+        .login_form()
+        .fill("user", "alice")
+        .fill("pass", "secret");
+    for name in ["user", "pass", "six", "seal", "reply"] {
+        let mut twice = form.clone();
+        twice.fields.push((name.into(), "bob".into()));
+        assert_refused(&browser.submit(&twice), name);
+    }
+    assert_refused(
+        &Browser::new().get("/?logout_action=0&logout_action=2"),
+        "logout_action",
+    );
+}
+
+#[test]
+fn a_host_is_a_name_that_has_a_key() {
+    for six in [
+        "../keys/app1.example.edu",
+        "..",
+        "/etc/passwd",
+        "nokey.example.edu",
+        "app1.example.edu.evil.example.com",
+        "app1.example.edu:18444@evil.example.com",
+        "alice@app1.example.edu",
+        "app1.example.edu:",
+        "app1.example.edu:0",
+        "app1.example.edu:99999",
+        "app1.example.edu:443:443",
+        "app1.example.edu/x",
+        "app1.example.edu\\x",
+        "app1.example.edu%2f",
+        "app1.example.edu evil.example.com",
+        "app1.example.edu\r\nSet-Cookie: x=y",
+        "javascript:alert(1)",
+        "",
+    ] {
+        let mut browser = Browser::asked(&request(&[("six", six)]));
+        assert_refused(&browser.get("/"), six);
+        assert_eq!(browser.cookie("pubcookie_g_req"), None, "{six}");
+    }
+}
+
+#[test]
+fn a_granting_cookie_goes_only_where_it_was_asked_for() {
+    assert_eq!(posted(RELAY_URL).login_form().field("relay_url"), Some(RELAY_URL));
+    for relay_url in [
+        "",
+        "https://evil.example.com/PubCookie.reply",
+        "http://app2.example.edu:18445/PubCookie.reply",
+        "//app2.example.edu:18445/PubCookie.reply",
+        "https://app2.example.edu:18445.evil.example.com/x",
+        "https://app2.example.edu:18445@evil.example.com/x",
+        "https://app2.example.edu:18445\\@evil.example.com/x",
+        "https://app2.example.edu/PubCookie.reply",
+        "https://app1.example.edu:18444/PubCookie.reply",
+        "https://app2.example.edu:18445?x=/PubCookie.reply",
+        "https://app2.example.edu:18445/PubCookie.reply#x",
+        "javascript:alert(1)",
+        "data:text/html,x",
+    ] {
+        assert_refused(&posted(relay_url), relay_url);
+    }
+}
+
+#[test]
+fn a_path_stays_on_its_host() {
+    for (seven, eight, destination) in [
+        (
+            "//evil.example.com/",
+            "",
+            "https://app1.example.edu:18444//evil.example.com/",
+        ),
+        (
+            "/\\evil.example.com/",
+            "",
+            "https://app1.example.edu:18444/%5Cevil.example.com/",
+        ),
+        (
+            "@evil.example.com/",
+            "",
+            "https://app1.example.edu:18444/@evil.example.com/",
+        ),
+        (
+            ".evil.example.com/",
+            "",
+            "https://app1.example.edu:18444/.evil.example.com/",
+        ),
+        (
+            "https://evil.example.com/",
+            "",
+            "https://app1.example.edu:18444/https://evil.example.com/",
+        ),
+        ("/x?y", "", "https://app1.example.edu:18444/x%3Fy"),
+        ("/x\r\ny", "", "https://app1.example.edu:18444/x%0D%0Ay"),
+        ("/x", "YQ0KYg==", "https://app1.example.edu:18444/x?a%0D%0Ab"),
+        ("/x", "IyI+", "https://app1.example.edu:18444/x?%23%22%3E"),
+    ] {
+        let seven_encoded = seven.replace('%', "%25");
+        let mut browser = Browser::asked(&request(&[
+            ("seven", &seven_encoded),
+            ("eight", &eight.replace('+', "%2B")),
+        ]));
+        let page = browser.get("/");
+        let seen = browser.log_in(&page, "alice", "secret");
+        assert_eq!(seen.document.refresh.as_deref(), Some(destination), "{seven}");
+    }
+}
+
+#[test]
+fn nothing_reflected_is_markup() {
+    let evil = "\"'><script>alert(1)</script><form action=https://evil.example.com><!--";
+    let mut pages = Vec::new();
+    for field in [
+        "one", "two", "five", "seven", "hostname", "file", "referer", "flag", "unknown",
+    ] {
+        let changed = request(&[(field, evil)]);
+        let clear = if field == "unknown" {
+            format!("{changed}&unknown={evil}")
+        } else {
+            changed
+        };
+        pages.push((field, Browser::asked(&clear).get("/")));
+    }
+    let mut browser = Browser::asked(&request(&[("eight", &encode(evil).replace('+', "%2B"))]));
+    browser.keep("pubcookie_l", evil);
+    let page = browser.post(&[("post_stuff", &format!("a={evil}&{evil}=b"))]);
+    pages.push(("user", browser.log_in(&page, evil, "x")));
+    pages.push(("post_stuff", browser.log_in(&page, "alice", "secret")));
+    pages.push(("eight and post_stuff", page));
+    pages.push((
+        "logout",
+        Browser::new().get(&format!("/?logout_action=0&two={evil}&one={evil}")),
+    ));
+    pages.push((
+        "logout_action",
+        Browser::new().get(&format!("/?logout_action={evil}")),
+    ));
+    pages.push(("path", Browser::new().get(&format!("/{evil}"))));
+    pages.push(("relay_url", posted(evil)));
+    for (field, page) in pages {
+        assert!(!page.html.contains("<script>"), "{field}: {}", page.html);
+        assert!(page.html.matches("<script nonce=").count() <= 1, "{field}");
+        assert!(
+            page.document
+                .forms
+                .iter()
+                .all(|form| !form.action.starts_with("https://evil")),
+            "{field}"
+        );
+        assert!(!page.event.to_string().contains(['\n', '\r', '\0']), "{field}");
+    }
+}
+
+#[test]
+fn a_login_form_comes_back_as_it_went_out() {
+    let mut browser = Browser::asked(&request(&[]));
+    let page = browser.get("/");
+    let form = page.login_form();
+    let carried: Vec<String> = form.fields.iter().map(|(name, _)| name.clone()).collect();
+    for name in carried
+        .iter()
+        .filter(|name| !matches!(name.as_str(), "user" | "pass" | "reply"))
+    {
+        let filled = form.clone().fill("user", "alice").fill("pass", "secret");
+        for value in ["app2.example.edu", "1", "", "Q"] {
+            if form.field(name) == Some(value) {
+                continue;
+            }
+            let altered = filled.clone().fill(name, value);
+            let seen = browser.submit(&altered);
+            assert_refused(&seen, &format!("{name}={value}"));
+            assert!(
+                seen.checked.is_none(),
+                "no password is checked for a form that is not ours"
+            );
+        }
+        let mut without = filled;
+        without.fields.retain(|(field, _)| field != name);
+        assert_refused(&browser.submit(&without), name);
+    }
+    assert!(matches!(
+        browser.log_in(&page, "alice", "secret").event,
+        Event::Granted {
+            password_typed: true,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_login_form_counts_in_its_own_browser_alone() {
+    let mut attacker = Browser::asked(&request(&[]));
+    let page = attacker.get("/");
+    let form: Form = page.login_form().fill("user", "bob").fill("pass", "pw&\"<>+ 1");
+    assert_refused(&Browser::new().submit(&form), "no cookie");
+    let mut victim = Browser::asked(&request(&[]));
+    victim.get("/");
+    assert_refused(&victim.submit(&form), "another browser's cookie");
+    let mut own = attacker.clone();
+    assert!(!own.submit(&form).is_refused());
+    let mut several = attacker.clone();
+    several
+        .cookies
+        .insert(0, ("__Host-pubcookie_login_form".into(), "A".repeat(22)));
+    assert!(
+        !several.submit(&form).is_refused(),
+        "each cookie of the name is tried"
+    );
+}
+
+#[test]
+fn several_tabs_share_a_browsers_cookie() {
+    let mut browser = Browser::asked(&request(&[]));
+    let first = browser.get("/");
+    browser.keep("pubcookie_g_req", &encode(&request(&[("two", "other")])));
+    let second = browser.get("/");
+    assert!(second.set_cookie("__Host-pubcookie_login_form").is_none());
+    assert!(!browser.log_in(&first, "alice", "secret").is_refused());
+    assert!(!browser.log_in(&second, "alice", "secret").is_refused());
+}
+
+#[test]
+fn an_old_form_is_shown_anew() {
+    let mut browser = Browser::asked(&request(&[]));
+    let page = browser.get("/");
+    browser.now = NOW + 30 * 60 + 1;
+    let again = browser.log_in(&page, "alice", "secret");
+    assert!(matches!(again.event, Event::FormExpired) && again.checked.is_none());
+    assert_eq!(again.login_form().field("user"), Some("alice"));
+    assert!(again.html.contains("role=\"alert\""));
+    assert!(!browser.log_in(&again, "alice", "secret").is_refused());
+}
+
+#[test]
+fn names_that_do_not_fit_are_refused_and_never_cut() {
+    let mut browser = Browser::asked(&request(&[]));
+    let page = browser.get("/");
+    for (user, shown) in [
+        ("a".repeat(42), true),
+        ("é".repeat(7), true),
+        ("a\u{0}b".into(), true),
+        (" \t".into(), true),
+    ] {
+        let seen = browser.log_in(&page, &user, "secret");
+        assert!(
+            matches!(seen.event, Event::UserNameRefused(_)),
+            "{user:?}: {}",
+            seen.event
+        );
+        assert!(seen.checked.is_none());
+        assert_eq!(!seen.document.forms.is_empty(), shown);
+    }
+    assert_refused(&browser.log_in(&page, &"a".repeat(257), "secret"), "257 bytes");
+    for (field, long) in [("one", 40), ("two", 128)] {
+        let id = "a".repeat(long);
+        assert_refused(&Browser::asked(&request(&[(field, &id)])).get("/"), field);
+        assert_refused(&Browser::asked(&request(&[(field, "")])).get("/"), field);
+        let fits = &id[1..];
+        assert!(!Browser::asked(&request(&[(field, fits)])).get("/").is_refused());
+    }
+}
+
+#[test]
+fn what_is_signed_is_printable_ascii() {
+    let clear = request(&[("two", "%C3%A9 app")]);
+    let mut browser = Browser::asked(&clear);
+    let page = browser.get("/");
+    let seen = browser.log_in(&page, "alice", "secret");
+    let asked = GrantingRequest::decode(encode(&clear).as_bytes(), LoginMethod::Get).unwrap();
+    let granted = open_granting(&seen.granting_cookie().unwrap(), &asked);
+    assert_eq!(granted.app_id.as_bytes(), b"%C3%A9+app");
+    assert!(granted.is_printable_ascii());
+    assert!(open_login(seen.set_cookie("pubcookie_l").unwrap()).is_printable_ascii());
+}
+
+#[test]
+fn only_a_login_cookie_is_a_login_cookie() {
+    let mut browser = Browser::asked(&request(&[]));
+    let page = browser.get("/");
+    let seen = browser.log_in(&page, "alice", "secret");
+    let (granting, login) = (
+        seen.set_cookie("pubcookie_g").unwrap(),
+        seen.set_cookie("pubcookie_l").unwrap(),
+    );
+    let mut changed = login.to_owned();
+    changed.replace_range(100..101, if &login[100..101] == "A" { "B" } else { "A" });
+    for (name, value) in [
+        ("pubcookie_l", granting),
+        ("pubcookie_l", &changed),
+        ("xpubcookie_l", login),
+    ] {
+        let mut stranger = Browser::asked(&request(&[]));
+        stranger.keep(name, value);
+        assert!(matches!(stranger.get("/").event, Event::FormShown), "{name}");
+    }
+    let mut several = Browser::asked(&request(&[]));
+    several.cookies.push(("pubcookie_l".into(), changed));
+    several.cookies.push(("pubcookie_l".into(), login.to_owned()));
+    assert!(matches!(
+        several.get("/").event,
+        Event::Granted {
+            password_typed: false,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_body_of_a_foreign_site_waits_for_a_click() {
+    for (fetch_site, by_itself) in [
+        (Some("same-site"), true),
+        (Some("same-origin"), true),
+        (Some("cross-site"), false),
+        (Some("none"), false),
+        (None, false),
+    ] {
+        let mut browser = Browser {
+            fetch_site,
+            ..Browser::asked(&request(&[("five", "POST")]))
+        };
+        let page = browser.post(&[("post_stuff", "transfer=1000&submit=Go")]);
+        browser.fetch_site = Some("same-origin");
+        let seen = browser.log_in(&page, "alice", "secret");
+        assert_eq!(seen.submits_itself(), by_itself, "{fetch_site:?}");
+        let form = &seen.document.forms[0];
+        assert_eq!(form.action, "https://app1.example.edu:18444/secure/x");
+        assert_eq!(form.encode(), "transfer=1000&submit=Go");
+        browser.fetch_site = fetch_site;
+        browser.keep("pubcookie_g_req", &encode(&request(&[])));
+        let single_sign_on = browser.post(&[("post_stuff", "transfer=1000")]);
+        assert_eq!(single_sign_on.submits_itself(), by_itself, "{fetch_site:?}");
+    }
+}
+
+#[test]
+fn no_page_can_be_framed_cached_or_scripted_and_tells_nobody_its_url() {
+    let mut browser = Browser::asked(&request(&[]));
+    let form = browser.get("/");
+    let granted = browser.log_in(&form, "alice", "secret");
+    let refused = Browser::asked(&request(&[("six", "..")])).get("/");
+    for page in [
+        form,
+        granted,
+        refused,
+        posted(RELAY_URL),
+        browser.get("/"),
+        browser.get("/?logout_action=2"),
+    ] {
+        let policy = page.header("Content-Security-Policy");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
+        assert!(
+            !policy.contains("unsafe") && !policy.contains("form-action"),
+            "{policy}"
+        );
+        assert!(page.header("Cache-Control").contains("no-store"));
+        assert_eq!(page.header("Referrer-Policy"), "no-referrer");
+        let secure = |text: &String| text.contains("; secure; HttpOnly");
+        assert!(page.set_cookies.iter().all(secure), "{:?}", page.set_cookies);
+    }
+}
+
+#[test]
+fn a_host_outside_of_the_cookie_domain_is_told_to_use_the_post_method() {
+    static ELSEWHERE: LazyLock<LoginServer> = LazyLock::new(|| {
+        LoginServer::new(LoginConfig {
+            domain: Some(".elsewhere.example".parse().unwrap()),
+            ..config()
+        })
+    });
+    let seen = Browser {
+        server: &ELSEWHERE,
+        ..Browser::asked(&request(&[]))
+    }
+    .get("/");
+    assert_refused(&seen, "GET");
+    assert!(
+        seen.event.to_string().contains("PubcookieLoginMethod to POST"),
+        "{}",
+        seen.event
+    );
+}
