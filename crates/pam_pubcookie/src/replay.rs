@@ -223,22 +223,15 @@ mod tests {
 
     #[test]
     fn a_directory_of_another_user_is_refused() {
-        // Root's own directories for everybody but root, and for root those of nobody.
-        let path = if rustix::process::geteuid().is_root() {
-            let directory = directory();
-            std::os::unix::fs::chown(directory.path(), Some(65534), None).unwrap();
-            let error = ReplayDirectory::open(directory.path()).err();
-            assert!(
-                matches!(error, Some(ReplayError::NotOurs { owner: 65534, .. })),
-                "{error:?}"
-            );
-            return;
+        let directory = directory();
+        // Whoever cannot give a directory away finds root's.
+        let given_away = std::os::unix::fs::chown(directory.path(), Some(65534), None).is_ok();
+        let path = if given_away {
+            directory.path()
         } else {
             Path::new("/")
         };
-        assert!(matches!(
-            ReplayDirectory::open(path),
-            Err(ReplayError::NotOurs { owner: 0, .. })
-        ));
+        let error = ReplayDirectory::open(path).err();
+        assert!(matches!(error, Some(ReplayError::NotOurs { .. })), "{error:?}");
     }
 }
