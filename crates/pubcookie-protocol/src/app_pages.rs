@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::page::{Contents, Nonce, Page, render, uncacheable};
 use crate::reply::Destination;
 use crate::settings::{LoginUrl, ReplyPath, explicit};
-use maud::{Markup, html};
+use maud::html;
 use zeroize::Zeroizing;
 
 /// Sends the browser to the login server, by the page that the method and the request's body need.
@@ -116,7 +116,6 @@ pub fn carry_on(
                 strong { (own) (path_alone(destination)) }
                 ". Continue only if you meant to send it."
             }
-            (shown_fields(body))
         }
         form name="relay" method="post" action=(destination) {
             @for (name, value) in body.fields() {
@@ -176,22 +175,4 @@ fn moved_by_page(title: &str, text: &str, url: &str, nonce: &Nonce) -> Page {
 fn path_alone(destination: &Destination) -> &str {
     let whole = destination.as_str();
     whole.split_once('?').map_or(whole, |(path, _)| path)
-}
-
-/// What a form holds, for the user to judge it by.
-fn shown_fields(body: &Form) -> Markup {
-    let text = |bytes: &[u8]| {
-        String::from_utf8_lossy(bytes)
-            .chars()
-            .take(80)
-            .collect::<String>()
-    };
-    html! {
-        dl {
-            @for (name, value) in body.fields().take(12) {
-                dt { (text(name)) }
-                dd { (text(value)) }
-            }
-        }
-    }
 }
