@@ -6,7 +6,7 @@
 //!         ◀─ verify ─ (the plain form)  ◀─ open ─                 ◀─ from_base64 ─
 //! ```
 //!
-//! A [`Cookie`] read from outside can only be had through a signature that holds: [`SignedCookie::verify`] or
+//! What comes from outside is believed only through a signature that holds: [`SignedCookie::verify`] or
 //! [`EncryptedCookie::open`]. What neither of them looks at is the caller's to judge: the type, the version, the
 //! time, and whether the text is printable ([`Cookie::is_printable_ascii`]).
 //!
