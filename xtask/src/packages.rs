@@ -62,6 +62,10 @@ const NEEDED: &[Package] = &[
         fedora: "redis",
     },
     Package {
+        debian: "mount",
+        fedora: "util-linux",
+    },
+    Package {
         debian: "libpam-wrapper",
         fedora: "pam_wrapper",
     },
@@ -107,6 +111,13 @@ if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
 fi
 # Lists that are there may be too old.
 install "$@" || { apt-get update && install "$@"; }
+
+# Nor does a service start with the machine that nobody asked for.
+for package in "$@"; do
+    case $package in
+    *-server) if command -v systemctl >/dev/null; then systemctl --quiet disable "$package"; fi ;;
+    esac
+done
 "#;
 
 /// Installs what is missing on Debian, having said what; elsewhere says what to install.
@@ -284,6 +295,15 @@ mod tests {
         );
         assert_eq!(machine.identity(), before);
         assert_eq!(machine.files(), 3);
+    }
+
+    #[test]
+    fn an_installed_service_does_not_start_with_the_machine_either() {
+        let machine = Machine::new("");
+        machine.write("systemctl", 0o755, "#!/bin/sh\necho $* >>disabled\n");
+        let mut install = machine.install();
+        assert!(install.arg("redis-server").status().expect("sh runs").success());
+        assert_eq!(machine.read("disabled"), "--quiet disable redis-server\n");
     }
 
     #[test]
