@@ -110,7 +110,7 @@ if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
     apt-get update
 fi
 # Lists that are there may be too old.
-install "$@" || { apt-get update && install "$@"; }
+install "$@" || { apt-get update; install "$@"; }
 
 # Nor does a service start with the machine that nobody asked for.
 for package in "$@"; do
