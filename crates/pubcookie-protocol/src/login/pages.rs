@@ -2,10 +2,10 @@
 //! submits itself where there is one.
 
 use super::login_form::{LoginFor, SealedForm};
-use super::login_request::LoginRequest;
+use super::login_request::{CarriedBody, LoginRequest};
 use super::relay_url::RelayUrl;
 use super::user::UserName;
-use crate::form::{Carriage, Form};
+use crate::form::Carriage;
 use crate::settings::LoginUrl;
 use maud::{Markup, html};
 
@@ -86,7 +86,7 @@ pub(super) fn login_form(
             @if let Some(problem) = problem {
                 p id="problem" class="problem" role="alert" { (problem.text()) }
             } @else if fixed {
-                p { "This page asks you to enter your password again." }
+                p { "This site asks you to enter your password again." }
             }
             form name="query" method="post" action=(url) {
                 label for="user" { "User name" }
@@ -113,10 +113,7 @@ pub(super) fn login_form(
 pub(super) fn return_by_get(request: &LoginRequest) -> Shown {
     match request.carried() {
         None => return_without_body(request),
-        Some(carried) => Shown {
-            submits_itself: carried.carriage == Carriage::ByItself,
-            ..page(TITLE_LOGGED_IN, return_with_body(request, &carried.fields))
-        },
+        Some(carried) => return_with_body(request, carried),
     }
 }
 
@@ -134,20 +131,36 @@ fn return_without_body(request: &LoginRequest) -> Shown {
     }
 }
 
-/// A form that posts the body of the user's POST again, where it was to go.
-fn return_with_body(request: &LoginRequest, body: &Form) -> Markup {
-    html! {
-        h1 { (TITLE_LOGGED_IN) }
-        p {
-            "What you entered before the login now goes to " strong { (request.granting().host.name()) }
-            ". If you did not enter anything there, close this page instead."
+/// A form that posts the body of the user's POST again, where it was to go: by itself, or after the user has seen where
+/// that is and clicks.
+fn return_with_body(request: &LoginRequest, carried: &CarriedBody) -> Shown {
+    let by_itself = carried.carriage == Carriage::ByItself;
+    let title = if by_itself {
+        TITLE_LOGGED_IN
+    } else {
+        "Send this form?"
+    };
+    let granting = request.granting();
+    let main = html! {
+        h1 { (title) }
+        @if by_itself {
+            p { "What you entered before the login is being sent on to " strong { (granting.host.name()) } "." }
+        } @else {
+            p {
+                "You are logged in. Before that, a form was filled in, maybe by another site, for "
+                strong { (granting.host) (granting.path) } ". Send it only if you meant to."
+            }
         }
         form name="query" method="post" action=(request.destination()) {
-            @for (name, value) in body.fields() {
+            @for (name, value) in carried.fields.fields() {
                 input type="hidden" name=(String::from_utf8_lossy(name)) value=(String::from_utf8_lossy(value));
             }
-            button type="submit" { "Continue" }
+            button type="submit" { @if by_itself { "Continue" } @else { "Send" } }
         }
+    };
+    Shown {
+        submits_itself: by_itself,
+        ..page(title, main)
     }
 }
 
