@@ -134,13 +134,15 @@ impl fmt::Display for Event {
             Event::LoggedOut { user, here } => {
                 let who = user
                     .as_ref()
-                    .map_or("somebody who was not logged in".to_owned(), name);
+                    .map_or("somebody who was not logged in".to_owned(), |user| {
+                        format!("user {}", name(user))
+                    });
                 let what = if *here {
                     "logged out"
                 } else {
                     "logged out at an application, stays logged in here"
                 };
-                write!(f, "user {who}: {what}")
+                write!(f, "{who}: {what}")
             }
             Event::Refused(refusal) => write!(f, "refused: {refusal}"),
         }
