@@ -23,7 +23,10 @@ fn compiler_flags() -> Vec<String> {
     let mut flags = vec![format!("-I{}", ask(&apxs, &["-q", "INCLUDEDIR"]))];
     let words = |text: String| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     flags.extend(words(ask(&apxs, &["-q", "EXTRA_CPPFLAGS"])));
-    flags.extend(words(ask(&ask(&apxs, &["-q", "APR_CONFIG"]), &["--includes", "--cppflags"])));
+    flags.extend(words(ask(
+        &ask(&apxs, &["-q", "APR_CONFIG"]),
+        &["--includes", "--cppflags"],
+    )));
     flags.extend(words(ask(&ask(&apxs, &["-q", "APU_CONFIG"]), &["--includes"])));
     require_header(&flags, "httpd.h");
     require_header(&flags, "apr_pools.h");
@@ -31,9 +34,15 @@ fn compiler_flags() -> Vec<String> {
 }
 
 fn first_that_runs(candidates: &[&str]) -> String {
-    let found = candidates.iter().find(|name| Command::new(name).args(["-q", "INCLUDEDIR"]).output().is_ok());
+    let found = candidates
+        .iter()
+        .find(|name| Command::new(name).args(["-q", "INCLUDEDIR"]).output().is_ok());
     found.map(|name| (*name).to_owned()).unwrap_or_else(|| {
-        stop("apxs was not found, which tells where httpd's headers are", "apache2-dev", "httpd-devel")
+        stop(
+            "apxs was not found, which tells where httpd's headers are",
+            "apache2-dev",
+            "httpd-devel",
+        )
     })
 }
 
@@ -50,9 +59,16 @@ fn ask(program: &str, arguments: &[&str]) -> String {
 
 fn require_header(flags: &[String], header: &str) {
     let directories = flags.iter().filter_map(|flag| flag.strip_prefix("-I"));
-    if !directories.into_iter().any(|directory| Path::new(directory).join(header).exists()) {
+    if !directories
+        .into_iter()
+        .any(|directory| Path::new(directory).join(header).exists())
+    {
         let message = format!("the header {header} was not found in any of: {}", flags.join(" "));
-        stop(&message, "apache2-dev and libapr1-dev", "httpd-devel, apr-devel and apr-util-devel");
+        stop(
+            &message,
+            "apache2-dev and libapr1-dev",
+            "httpd-devel, apr-devel and apr-util-devel",
+        );
     }
 }
 
@@ -72,10 +88,16 @@ fn generate_bindings(compiler_flags: &[String]) {
         .derive_debug(false)
         .generate();
     let bindings = bindings.unwrap_or_else(|error| {
-        stop(&format!("httpd's headers could not be read: {error}"), "libclang-dev", "clang-devel")
+        stop(
+            &format!("httpd's headers could not be read: {error}"),
+            "libclang-dev",
+            "clang-devel",
+        )
     });
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("bindings.rs");
-    bindings.write_to_file(&out).unwrap_or_else(|error| panic!("{} cannot be written: {error}", out.display()));
+    bindings
+        .write_to_file(&out)
+        .unwrap_or_else(|error| panic!("{} cannot be written: {error}", out.display()));
 }
 
 fn compile_shim(compiler_flags: &[String]) {

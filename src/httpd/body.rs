@@ -30,7 +30,9 @@ impl Request<'_> {
         // SAFETY: the request is this thread's.
         let status = unsafe { ffi::ap_setup_client_block(self.raw(), ffi::REQUEST_CHUNKED_DECHUNK as c_int) };
         if status != ffi::OK as c_int {
-            return Err(BodyError::Unreadable { status: u16::try_from(status).unwrap_or(400) });
+            return Err(BodyError::Unreadable {
+                status: u16::try_from(status).unwrap_or(400),
+            });
         }
         let mut body = Zeroizing::new(Vec::new());
         // SAFETY: likewise.

@@ -74,10 +74,20 @@ impl<M: Module> Directive<M> {
         F: Fn(&mut M::Server, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
     {
         // A function item or a closure without captures has no bytes: its type alone says what it does.
-        const { assert!(size_of::<F>() == 0, "a directive's function must not capture anything") }
-        std::mem::forget(set);
-        Self::record(name.as_ptr(), Some(server_directive::<M, F>), Place::Server.mask(), usage.as_ptr())
-            .taking(count)
+        const {
+            assert!(
+                size_of::<F>() == 0,
+                "a directive's function must not capture anything"
+            )
+        }
+        let _ = set;
+        Self::record(
+            name.as_ptr(),
+            Some(server_directive::<M, F>),
+            Place::Server.mask(),
+            usage.as_ptr(),
+        )
+        .taking(count)
     }
 
     /// A directive that fills in the configuration of a directory.
@@ -91,10 +101,20 @@ impl<M: Module> Directive<M> {
     where
         F: Fn(&mut M::Directory, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
     {
-        const { assert!(size_of::<F>() == 0, "a directive's function must not capture anything") }
-        std::mem::forget(set);
-        Self::record(name.as_ptr(), Some(directory_directive::<M, F>), place.mask(), usage.as_ptr())
-            .taking(count)
+        const {
+            assert!(
+                size_of::<F>() == 0,
+                "a directive's function must not capture anything"
+            )
+        }
+        let _ = set;
+        Self::record(
+            name.as_ptr(),
+            Some(directory_directive::<M, F>),
+            place.mask(),
+            usage.as_ptr(),
+        )
+        .taking(count)
     }
 
     const fn record(
@@ -202,20 +222,28 @@ impl<'c> Arguments<'c> {
     unsafe fn new(command: &'c ffi::cmd_parms, count: c_int, values: *const *mut c_char) -> Self {
         let count = usize::try_from(count).unwrap_or(0);
         // SAFETY: the caller vouches for `count` strings.
-        let values = unsafe { (0..count).filter_map(|index| text::borrow(*values.add(index))).collect() };
+        let values = unsafe {
+            (0..count)
+                .filter_map(|index| text::borrow(*values.add(index)))
+                .collect()
+        };
         Arguments { command, values }
     }
 
     /// The directive's name, as httpd knows it.
     pub fn directive(&self) -> &'c str {
         // SAFETY: the command's record is one of ours, with a 'static name.
-        unsafe { text::borrow((*self.command.cmd).name) }.and_then(|name| name.to_str().ok()).unwrap_or("?")
+        unsafe { text::borrow((*self.command.cmd).name) }
+            .and_then(|name| name.to_str().ok())
+            .unwrap_or("?")
     }
 
     /// The argument at an index. It is an error if it is missing or not UTF-8.
     pub fn get(&self, index: usize) -> Result<&'c str, String> {
         let value = self.values.get(index).ok_or("an argument is missing")?;
-        value.to_str().map_err(|_| format!("argument {} is not UTF-8", index + 1))
+        value
+            .to_str()
+            .map_err(|_| format!("argument {} is not UTF-8", index + 1))
     }
 
     /// All arguments.
@@ -240,9 +268,17 @@ impl<'c> Arguments<'c> {
     /// The argument at an index as a whole number within limits.
     pub fn number(&self, index: usize, limits: std::ops::RangeInclusive<i64>) -> Result<i64, String> {
         let value = self.get(index)?;
-        value.parse().ok().filter(|number| limits.contains(number)).ok_or_else(|| {
-            format!("\"{value}\" is not a whole number from {} to {}", limits.start(), limits.end())
-        })
+        value
+            .parse()
+            .ok()
+            .filter(|number| limits.contains(number))
+            .ok_or_else(|| {
+                format!(
+                    "\"{value}\" is not a whole number from {} to {}",
+                    limits.start(),
+                    limits.end()
+                )
+            })
     }
 
     /// A path: absolute, or relative to ServerRoot.
@@ -286,7 +322,9 @@ impl<'c> Arguments<'c> {
     pub fn position(&self) -> String {
         // SAFETY: the directive and its file's name outlive the command.
         unsafe {
-            let Some(directive) = self.command.directive.as_ref() else { return "?".to_owned() };
+            let Some(directive) = self.command.directive.as_ref() else {
+                return "?".to_owned();
+            };
             let file = text::borrow(directive.filename).unwrap_or_default();
             format!("{}:{}", file.to_string_lossy(), directive.line_num)
         }
@@ -301,6 +339,10 @@ impl<'c> Arguments<'c> {
         }
         // SAFETY: the usage is a 'static string of ours.
         let usage = unsafe { text::borrow((*self.command.cmd).errmsg) }.unwrap_or_default();
-        Err(format!("wrong number of arguments ({}). Usage: {}", self.len(), usage.to_string_lossy()))
+        Err(format!(
+            "wrong number of arguments ({}). Usage: {}",
+            self.len(),
+            usage.to_string_lossy()
+        ))
     }
 }

@@ -37,9 +37,10 @@ impl Expression {
         let problem = unsafe { text::borrow(problem) }.map(CStr::to_string_lossy);
         match (NonNull::new(parsed), problem) {
             (Some(parsed), None) => Ok(Expression { parsed }),
-            (_, problem) => {
-                Err(format!("cannot parse the expression \"{value}\": {}", problem.unwrap_or_default()))
-            }
+            (_, problem) => Err(format!(
+                "cannot parse the expression \"{value}\": {}",
+                problem.unwrap_or_default()
+            )),
         }
     }
 
@@ -53,7 +54,10 @@ impl Expression {
         };
         match (value, problem) {
             (_, Some(problem)) => Err(problem.to_string_lossy().into_owned()),
-            (Some(value), None) => value.to_str().map(str::to_owned).map_err(|_| "not UTF-8".to_owned()),
+            (Some(value), None) => value
+                .to_str()
+                .map(str::to_owned)
+                .map_err(|_| "not UTF-8".to_owned()),
             (None, None) => Ok(String::new()),
         }
     }

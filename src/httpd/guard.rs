@@ -29,7 +29,9 @@ pub fn guarded<T>(callback: &'static str, target: &impl Log, refusal: T, body: i
         body()
     };
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
-        let panic = LAST_PANIC.try_with(|last| std::mem::take(&mut *last.borrow_mut())).unwrap_or_default();
+        let panic = LAST_PANIC
+            .try_with(|last| std::mem::take(&mut *last.borrow_mut()))
+            .unwrap_or_default();
         let message = text::terminated(format!(
             "mod_myproxy: internal error in {callback} at {panic}; the request or operation was refused. \
              Please report this line."
@@ -43,5 +45,8 @@ pub fn guarded<T>(callback: &'static str, target: &impl Log, refusal: T, body: i
 /// installed, which is built for release.
 #[cfg(debug_assertions)]
 fn panic_if_asked(callback: &'static str) {
-    assert!(std::env::var_os("MOD_MYPROXY_PANIC_IN").is_none_or(|name| name != callback), "a forced panic");
+    assert!(
+        std::env::var_os("MOD_MYPROXY_PANIC_IN").is_none_or(|name| name != callback),
+        "a forced panic"
+    );
 }

@@ -113,10 +113,20 @@ impl<'p> Hooks<'p> {
             // SAFETY: httpd passes its configuration pool.
             let pool = unsafe { Pool::from_raw(pool) };
             let panicked = Err("internal error".to_owned());
-            start_result(NoServer, guarded("pre_config", &NoServer, panicked, || summon::<F>()(pool)))
+            start_result(
+                NoServer,
+                guarded("pre_config", &NoServer, panicked, || summon::<F>()(pool)),
+            )
         }
         // SAFETY: as for the request hooks.
-        unsafe { ffi::ap_hook_pre_config(Some(callback::<F>), ptr::null(), ptr::null(), Order::Middle.number()) }
+        unsafe {
+            ffi::ap_hook_pre_config(
+                Some(callback::<F>),
+                ptr::null(),
+                ptr::null(),
+                Order::Middle.number(),
+            )
+        }
     }
 
     /// The configuration has been read, by `apachectl configtest` too: refuse it here if it cannot work.
@@ -165,7 +175,14 @@ impl<'p> Hooks<'p> {
             guarded("child_init", &child.main(), (), || summon::<F>()(&child));
         }
         // SAFETY: as for the request hooks.
-        unsafe { ffi::ap_hook_child_init(Some(callback::<F>), ptr::null(), ptr::null(), Order::Middle.number()) }
+        unsafe {
+            ffi::ap_hook_child_init(
+                Some(callback::<F>),
+                ptr::null(),
+                ptr::null(),
+                Order::Middle.number(),
+            )
+        }
     }
 }
 
@@ -179,11 +196,19 @@ where
     F: Fn(&Setup<'_>) -> Result<(), String> + Copy + 'static,
 {
     // SAFETY: httpd passes its pools and its main server, and has one thread.
-    let setup =
-        unsafe { Setup::new(Pool::from_raw(pool), Pool::from_raw(temporary), Server::from_raw(server)) };
+    let setup = unsafe {
+        Setup::new(
+            Pool::from_raw(pool),
+            Pool::from_raw(temporary),
+            Server::from_raw(server),
+        )
+    };
     let name = if CHECK { "check_config" } else { "post_config" };
     let panicked = Err("internal error".to_owned());
-    start_result(setup.main(), guarded(name, &setup.main(), panicked, || summon::<F>()(&setup)))
+    start_result(
+        setup.main(),
+        guarded(name, &setup.main(), panicked, || summon::<F>()(&setup)),
+    )
 }
 
 /// What stops a start is said in the log, and httpd is told to stop.

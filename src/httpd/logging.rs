@@ -65,6 +65,12 @@ pub fn write_log<M: Module>(
     let index = M::record().index();
     let level = level.number();
     if target.logs_at(level, index) {
-        target.write(file, line as c_int, index, level, &text::terminated(message.to_string()));
+        target.write(
+            file,
+            line as c_int,
+            index,
+            level,
+            &text::terminated(message.to_string()),
+        );
     }
 }

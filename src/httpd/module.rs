@@ -118,7 +118,9 @@ unsafe extern "C" fn create_directory<M: Module>(pool: *mut ffi::apr_pool_t, _: 
 unsafe fn create<C: Config>(pool: *mut ffi::apr_pool_t) -> *mut c_void {
     // SAFETY: the caller vouches for the pool.
     let pool = unsafe { Pool::from_raw(pool) };
-    guarded("create_config", &NoServer, ptr::null_mut(), || ptr::from_mut(pool.own(C::default())).cast())
+    guarded("create_config", &NoServer, ptr::null_mut(), || {
+        ptr::from_mut(pool.own(C::default())).cast()
+    })
 }
 
 unsafe extern "C" fn merge<C: Config>(
@@ -127,12 +129,19 @@ unsafe extern "C" fn merge<C: Config>(
     inner: *mut c_void,
 ) -> *mut c_void {
     // SAFETY: httpd passes a pool, and two configurations that `create` or `merge` made.
-    let (pool, outer, inner) =
-        unsafe { (Pool::from_raw(pool), outer.cast::<C>().as_ref(), inner.cast::<C>().as_ref()) };
-    guarded("merge_config", &NoServer, ptr::null_mut(), || match (inner, outer) {
-        (Some(inner), Some(outer)) => ptr::from_mut(pool.own(inner.merged(outer))).cast(),
-        // One of them is missing because making it failed: nothing may be taken for granted here.
-        _ => ptr::null_mut(),
+    let (pool, outer, inner) = unsafe {
+        (
+            Pool::from_raw(pool),
+            outer.cast::<C>().as_ref(),
+            inner.cast::<C>().as_ref(),
+        )
+    };
+    guarded("merge_config", &NoServer, ptr::null_mut(), || {
+        match (inner, outer) {
+            (Some(inner), Some(outer)) => ptr::from_mut(pool.own(inner.merged(outer))).cast(),
+            // One of them is missing because making it failed: nothing may be taken for granted here.
+            _ => ptr::null_mut(),
+        }
     })
 }
 

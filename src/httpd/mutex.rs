@@ -19,8 +19,20 @@ impl GlobalMutex {
     pub fn announce(pool: Pool<'_>, name: &str) -> Result<(), String> {
         let wanted = pool.copy(name);
         // SAFETY: the pool is the configuration's, and the name lives in it.
-        let status = unsafe { ffi::ap_mutex_register(pool.raw(), wanted, ptr::null(), ffi::apr_lockmech_e_APR_LOCK_DEFAULT, 0) };
-        if status == 0 { Ok(()) } else { Err(format!("the mutex {name} cannot be registered ({status})")) }
+        let status = unsafe {
+            ffi::ap_mutex_register(
+                pool.raw(),
+                wanted,
+                ptr::null(),
+                ffi::apr_lockmech_e_APR_LOCK_DEFAULT,
+                0,
+            )
+        };
+        if status == 0 {
+            Ok(())
+        } else {
+            Err(format!("the mutex {name} cannot be registered ({status})"))
+        }
     }
 
     /// Makes the mutex. Call it in `post_config`; it lives as long as the configuration.
@@ -40,9 +52,13 @@ impl GlobalMutex {
             )
         };
         if status != 0 || raw.is_null() {
-            return Err(format!("the mutex {name} cannot be made (status {status}): see the Mutex directive"));
+            return Err(format!(
+                "the mutex {name} cannot be made (status {status}): see the Mutex directive"
+            ));
         }
-        Ok(GlobalMutex { raw: AtomicPtr::new(raw) })
+        Ok(GlobalMutex {
+            raw: AtomicPtr::new(raw),
+        })
     }
 
     /// Opens the mutex in a child. Call it in `child_init`.
@@ -64,7 +80,11 @@ impl GlobalMutex {
     pub fn lock(&self) -> Result<GlobalMutexGuard<'_>, String> {
         // SAFETY: the mutex came from `create`, and lives as long as the configuration that owns `self`.
         let status = unsafe { ffi::apr_global_mutex_lock(self.raw.load(Ordering::Acquire)) };
-        if status == 0 { Ok(GlobalMutexGuard(self)) } else { Err(format!("a mutex cannot be locked ({status})")) }
+        if status == 0 {
+            Ok(GlobalMutexGuard(self))
+        } else {
+            Err(format!("a mutex cannot be locked ({status})"))
+        }
     }
 }
 

@@ -36,7 +36,12 @@ impl OptionalCookie {
             let cookie = guarded("optional function", &request, None, || function(&request));
             cookie.map_or(std::ptr::null(), |cookie| lend(request.pool(), cookie))
         }
-        const { assert!(size_of::<F>() == 0, "an optional function must not capture anything") }
+        const {
+            assert!(
+                size_of::<F>() == 0,
+                "an optional function must not capture anything"
+            )
+        }
         let function: CookieFunction = callback::<F>;
         // SAFETY: APR keeps any function under a name; who retrieves it knows the type by the name.
         unsafe { ffi::apr_dynamic_fn_register(self.name.as_ptr(), Some(erase(function as *const ()))) }
@@ -50,7 +55,10 @@ impl OptionalCookie {
             let function: CookieFunction = std::mem::transmute(function);
             text::borrow(function(request.raw()))
         };
-        cookie?.to_str().ok().map(|cookie| Zeroizing::new(cookie.to_owned()))
+        cookie?
+            .to_str()
+            .ok()
+            .map(|cookie| Zeroizing::new(cookie.to_owned()))
     }
 }
 
@@ -96,7 +104,12 @@ impl OptionalNotice {
             guarded("optional function", &request, (), || function(&request));
             ffi::OK as c_int
         }
-        const { assert!(size_of::<F>() == 0, "an optional function must not capture anything") }
+        const {
+            assert!(
+                size_of::<F>() == 0,
+                "an optional function must not capture anything"
+            )
+        }
         let function: NoticeFunction = callback::<F>;
         // SAFETY: as in `OptionalCookie::offer`.
         unsafe { ffi::apr_dynamic_fn_register(self.name.as_ptr(), Some(erase(function as *const ()))) }

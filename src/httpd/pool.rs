@@ -19,7 +19,10 @@ impl<'p> Pool<'p> {
     /// `raw` is a pool that lives for `'p`.
     pub(super) unsafe fn from_raw(raw: *mut ffi::apr_pool_t) -> Self {
         // SAFETY: a pool that lives is not null.
-        Pool { raw: unsafe { NonNull::new_unchecked(raw) }, lifetime: PhantomData }
+        Pool {
+            raw: unsafe { NonNull::new_unchecked(raw) },
+            lifetime: PhantomData,
+        }
     }
 
     pub(super) fn raw(self) -> *mut ffi::apr_pool_t {

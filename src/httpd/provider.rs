@@ -49,9 +49,14 @@ impl PasswordProvider {
             .ok_or_else(|| format!("unknown authentication provider \"{name}\"; is its module loaded?"))?;
         // SAFETY: see above.
         if unsafe { provider.as_ref() }.check_password.is_none() {
-            return Err(format!("the authentication provider \"{name}\" does not check passwords"));
+            return Err(format!(
+                "the authentication provider \"{name}\" does not check passwords"
+            ));
         }
-        Ok(PasswordProvider { name: name.to_owned(), provider })
+        Ok(PasswordProvider {
+            name: name.to_owned(),
+            provider,
+        })
     }
 
     /// The provider's name.

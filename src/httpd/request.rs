@@ -44,7 +44,10 @@ impl<'r> Request<'r> {
     /// `raw` is a request that lives for `'r`, and this thread is the one that works on it.
     pub(super) unsafe fn from_raw(raw: *mut ffi::request_rec) -> Self {
         // SAFETY: a request that lives is not null.
-        Request { raw: unsafe { NonNull::new_unchecked(raw) }, lifetime: PhantomData }
+        Request {
+            raw: unsafe { NonNull::new_unchecked(raw) },
+            lifetime: PhantomData,
+        }
     }
 
     pub(super) fn raw(&self) -> *mut ffi::request_rec {
@@ -116,7 +119,8 @@ impl<'r> Request<'r> {
 
     /// How the user was authenticated: what the application sees as `AUTH_TYPE`.
     pub fn authentication_type(&self) -> Option<&'r str> {
-        self.text(self.record().ap_auth_type).and_then(|name| name.to_str().ok())
+        self.text(self.record().ap_auth_type)
+            .and_then(|name| name.to_str().ok())
     }
 
     /// Says how the user was authenticated.
@@ -128,18 +132,22 @@ impl<'r> Request<'r> {
     /// What `AuthType` says here.
     pub fn configured_authentication_type(&self) -> Option<&'r str> {
         // SAFETY: httpd evaluates its own configuration for a request that lives.
-        self.text(unsafe { ffi::ap_auth_type(self.raw()) }).and_then(|name| name.to_str().ok())
+        self.text(unsafe { ffi::ap_auth_type(self.raw()) })
+            .and_then(|name| name.to_str().ok())
     }
 
     /// What `AuthName` says here.
     pub fn authentication_realm(&self) -> Option<&'r str> {
         // SAFETY: as above.
-        self.text(unsafe { ffi::ap_auth_name(self.raw()) }).and_then(|name| name.to_str().ok())
+        self.text(unsafe { ffi::ap_auth_name(self.raw()) })
+            .and_then(|name| name.to_str().ok())
     }
 
     /// The method: `GET`, `POST`, ...
     pub fn method(&self) -> &'r str {
-        self.text(self.record().method).and_then(|method| method.to_str().ok()).unwrap_or_default()
+        self.text(self.record().method)
+            .and_then(|method| method.to_str().ok())
+            .unwrap_or_default()
     }
 
     /// The decoded path, as httpd works with it (it may have been rewritten).
@@ -149,7 +157,9 @@ impl<'r> Request<'r> {
 
     /// The request's target as the client sent it.
     pub fn unparsed_uri(&self) -> &'r [u8] {
-        self.text(self.record().unparsed_uri).unwrap_or_default().to_bytes()
+        self.text(self.record().unparsed_uri)
+            .unwrap_or_default()
+            .to_bytes()
     }
 
     /// The query, without the `?`.
@@ -164,7 +174,8 @@ impl<'r> Request<'r> {
 
     /// The name of the content handler.
     pub fn handler(&self) -> Option<&'r str> {
-        self.text(self.record().handler).and_then(|name| name.to_str().ok())
+        self.text(self.record().handler)
+            .and_then(|name| name.to_str().ok())
     }
 
     /// Chooses the content handler.
@@ -185,7 +196,9 @@ impl<'r> Request<'r> {
 
     /// The address of the user agent.
     pub fn client_address(&self) -> Cow<'r, str> {
-        self.text(self.record().useragent_ip).unwrap_or_default().to_string_lossy()
+        self.text(self.record().useragent_ip)
+            .unwrap_or_default()
+            .to_string_lossy()
     }
 
     /// Whether the connection is TLS, or ServerName says that a terminator of TLS stands in front. Headers of
@@ -218,7 +231,11 @@ impl<'r> Request<'r> {
     /// The request before an internal redirect, or the one that a subrequest belongs to.
     pub fn origin(&self) -> Option<Request<'r>> {
         let record = self.record();
-        let origin = if record.prev.is_null() { record.main } else { record.prev };
+        let origin = if record.prev.is_null() {
+            record.main
+        } else {
+            record.prev
+        };
         // SAFETY: the requests of one chain live as long as one another.
         (!origin.is_null()).then(|| unsafe { Request::from_raw(origin) })
     }
@@ -273,7 +290,14 @@ impl Log for Request<'_> {
     fn write(&self, file: &CStr, line: c_int, module_index: c_int, level: c_int, message: &CStr) {
         // SAFETY: the request lives, and all strings end with a NUL.
         unsafe {
-            ffi::shim_log_request(file.as_ptr(), line, module_index, level, self.raw(), message.as_ptr())
+            ffi::shim_log_request(
+                file.as_ptr(),
+                line,
+                module_index,
+                level,
+                self.raw(),
+                message.as_ptr(),
+            )
         }
     }
 }

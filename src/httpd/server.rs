@@ -21,7 +21,10 @@ impl<'s> Server<'s> {
     /// `raw` is a server that lives for `'s`, and whose names do not change meanwhile.
     pub(super) unsafe fn from_raw(raw: *mut ffi::server_rec) -> Self {
         // SAFETY: a server that lives is not null.
-        Server { raw: unsafe { NonNull::new_unchecked(raw) }, lifetime: PhantomData }
+        Server {
+            raw: unsafe { NonNull::new_unchecked(raw) },
+            lifetime: PhantomData,
+        }
     }
 
     pub(super) fn raw(self) -> *mut ffi::server_rec {
@@ -98,7 +101,14 @@ impl Log for Server<'_> {
     fn write(&self, file: &CStr, line: c_int, module_index: c_int, level: c_int, message: &CStr) {
         // SAFETY: the server lives, and all strings end with a NUL.
         unsafe {
-            ffi::shim_log_server(file.as_ptr(), line, module_index, level, self.raw(), message.as_ptr())
+            ffi::shim_log_server(
+                file.as_ptr(),
+                line,
+                module_index,
+                level,
+                self.raw(),
+                message.as_ptr(),
+            )
         }
     }
 }
@@ -114,7 +124,14 @@ impl Log for NoServer {
     fn write(&self, file: &CStr, line: c_int, module_index: c_int, level: c_int, message: &CStr) {
         // SAFETY: httpd takes a null server for its own start, and all strings end with a NUL.
         unsafe {
-            ffi::shim_log_server(file.as_ptr(), line, module_index, level, ptr::null(), message.as_ptr())
+            ffi::shim_log_server(
+                file.as_ptr(),
+                line,
+                module_index,
+                level,
+                ptr::null(),
+                message.as_ptr(),
+            )
         }
     }
 }
@@ -145,9 +162,15 @@ impl ChildUser {
             match libc::geteuid() {
                 0 => {
                     let config = &raw const ffi::ap_unixd_config;
-                    ChildUser { user: (*config).user_id, group: (*config).group_id }
+                    ChildUser {
+                        user: (*config).user_id,
+                        group: (*config).group_id,
+                    }
                 }
-                user => ChildUser { user, group: libc::getegid() },
+                user => ChildUser {
+                    user,
+                    group: libc::getegid(),
+                },
             }
         }
     }
@@ -158,5 +181,9 @@ pub fn threads_in_a_child() -> usize {
     let mut threads: c_int = 0;
     // SAFETY: ap_mpm_query writes one int.
     let status = unsafe { ffi::ap_mpm_query(ffi::AP_MPMQ_MAX_THREADS as c_int, &raw mut threads) };
-    if status == 0 { usize::try_from(threads).unwrap_or(1).max(1) } else { 1 }
+    if status == 0 {
+        usize::try_from(threads).unwrap_or(1).max(1)
+    } else {
+        1
+    }
 }

@@ -14,7 +14,11 @@ pub struct Setup<'s> {
 
 impl<'s> Setup<'s> {
     pub(super) fn new(pool: Pool<'s>, temporary: Pool<'s>, main: Server<'s>) -> Self {
-        Setup { pool, temporary, main }
+        Setup {
+            pool,
+            temporary,
+            main,
+        }
     }
 
     /// The configuration's pool.
@@ -40,7 +44,9 @@ impl<'s> Setup<'s> {
     /// Every server and virtual host with a configuration of its own. httpd lets a virtual host without
     /// directives of the module share the main server's: what depends on the host's name needs its own.
     pub fn separate_configs<M: Module>(&self) {
-        let Some(main) = self.main.config::<M>() else { return };
+        let Some(main) = self.main.config::<M>() else {
+            return;
+        };
         for server in self.servers().skip(1) {
             if server.config::<M>().is_none_or(|config| ptr::eq(config, main)) {
                 let own = self.pool.own(M::Server::default().merged(main));

@@ -57,12 +57,17 @@ impl SharedCache {
             )
         };
         let provider = NonNull::new(provider.cast::<ffi::ap_socache_provider_t>()).ok_or_else(|| {
-            format!("unknown shared cache \"{name}\"; load socache_{name}_module (modules/mod_socache_{name}.so)")
+            format!(
+                "unknown shared cache \"{name}\"; load socache_{name}_module (modules/mod_socache_{name}.so)"
+            )
         })?;
         let mut instance = ptr::null_mut();
         // SAFETY: the provider is one; both pools live, and the instance lives in the first.
         let problem = unsafe {
-            let create = provider.as_ref().create.ok_or("the shared cache cannot be made")?;
+            let create = provider
+                .as_ref()
+                .create
+                .ok_or("the shared cache cannot be made")?;
             let settings = settings.map_or(ptr::null(), |settings| settings.cast_const());
             text::borrow(create(&raw mut instance, settings, temporary.raw(), pool.raw()))
         };
@@ -70,19 +75,42 @@ impl SharedCache {
             return Err(format!("\"{value}\": {}", problem.to_string_lossy()));
         }
         let instance = NonNull::new(instance).ok_or_else(|| format!("\"{value}\" cannot be made"))?;
-        Ok(SharedCache { name: name.to_owned(), provider, instance })
+        Ok(SharedCache {
+            name: name.to_owned(),
+            provider,
+            instance,
+        })
     }
 
     /// Makes the cache ready. Call it in `post_config`. `purpose` has at most 16 letters, digits, `_`, `-`.
     pub fn start(&self, setup: &Setup<'_>, purpose: &str) -> Result<(), String> {
         let purpose = setup.pool().copy(purpose);
-        let hints = ffi::ap_socache_hints { avg_obj_size: 64, avg_id_len: 32, expiry_interval: 60_000_000 };
+        let hints = ffi::ap_socache_hints {
+            avg_obj_size: 64,
+            avg_id_len: 32,
+            expiry_interval: 60_000_000,
+        };
         // SAFETY: the instance came from this provider; server and pool live.
         let status = unsafe {
-            let start = self.provider.as_ref().init.ok_or("the shared cache cannot be started")?;
-            start(self.instance.as_ptr(), purpose, &raw const hints, setup.main().raw(), setup.pool().raw())
+            let start = self
+                .provider
+                .as_ref()
+                .init
+                .ok_or("the shared cache cannot be started")?;
+            start(
+                self.instance.as_ptr(),
+                purpose,
+                &raw const hints,
+                setup.main().raw(),
+                setup.pool().raw(),
+            )
         };
-        let failed = || format!("the shared cache {} cannot be started (status {status})", self.name);
+        let failed = || {
+            format!(
+                "the shared cache {} cannot be started (status {status})",
+                self.name
+            )
+        };
         if status == 0 { Ok(()) } else { Err(failed()) }
     }
 
@@ -92,7 +120,11 @@ impl SharedCache {
         let mut length = value.len() as u32;
         // SAFETY: the instance came from this provider; the provider writes at most `length` bytes.
         let status = unsafe {
-            let retrieve = self.provider.as_ref().retrieve.ok_or_else(|| self.error("read", -1))?;
+            let retrieve = self
+                .provider
+                .as_ref()
+                .retrieve
+                .ok_or_else(|| self.error("read", -1))?;
             retrieve(
                 self.instance.as_ptr(),
                 request.server().raw(),
@@ -125,7 +157,11 @@ impl SharedCache {
         let mut value = value.to_vec();
         // SAFETY: the instance came from this provider, which copies identifier and value.
         let status = unsafe {
-            let store = self.provider.as_ref().store.ok_or_else(|| self.error("write", -1))?;
+            let store = self
+                .provider
+                .as_ref()
+                .store
+                .ok_or_else(|| self.error("write", -1))?;
             store(
                 self.instance.as_ptr(),
                 request.server().raw(),
@@ -137,11 +173,19 @@ impl SharedCache {
                 request.pool().raw(),
             )
         };
-        if status == 0 { Ok(()) } else { Err(self.error("write", status)) }
+        if status == 0 {
+            Ok(())
+        } else {
+            Err(self.error("write", status))
+        }
     }
 
     fn error(&self, operation: &'static str, status: i32) -> SharedCacheError {
-        SharedCacheError { cache: self.name.clone(), operation, status }
+        SharedCacheError {
+            cache: self.name.clone(),
+            operation,
+            status,
+        }
     }
 }
 

@@ -18,7 +18,10 @@ impl<'r> Table<'r> {
     /// `raw` is a table that lives for `'r` and is used on this thread alone.
     pub(super) unsafe fn from_raw(raw: *mut ffi::apr_table_t) -> Self {
         // SAFETY: a table that lives is not null.
-        Table { raw: unsafe { NonNull::new_unchecked(raw) }, lifetime: PhantomData }
+        Table {
+            raw: unsafe { NonNull::new_unchecked(raw) },
+            lifetime: PhantomData,
+        }
     }
 
     /// The first value of a name.
@@ -36,7 +39,11 @@ impl<'r> Table<'r> {
 
     /// Every value of a name, in order.
     pub fn get_all(self, name: &str) -> Vec<&'r CStr> {
-        self.entries().into_iter().filter(|(key, _)| is_name(key, name)).map(|(_, value)| value).collect()
+        self.entries()
+            .into_iter()
+            .filter(|(key, _)| is_name(key, name))
+            .map(|(_, value)| value)
+            .collect()
     }
 
     /// All names and values, in order.

@@ -27,7 +27,12 @@ where
     M: Module,
     F: Fn(Server<'_>) + Copy + 'static,
 {
-    const { assert!(size_of::<F>() == 0, "a watched function must not capture anything") }
+    const {
+        assert!(
+            size_of::<F>() == 0,
+            "a watched function must not capture anything"
+        )
+    }
     // SAFETY: httpd's optional functions have the types of mod_watchdog.h; both are null where it is absent.
     let (get, register) = unsafe {
         (
@@ -35,7 +40,9 @@ where
             optional::<ffi::apr_OFN_ap_watchdog_register_callback_t>(c"ap_watchdog_register_callback"),
         )
     };
-    let (Some(get), Some(register)) = (get, register) else { return Err(WatchdogError::Absent) };
+    let (Some(get), Some(register)) = (get, register) else {
+        return Err(WatchdogError::Absent);
+    };
     let mut watchdog = ptr::null_mut();
     let name = setup.pool().copy(name);
     // SAFETY: pool, name and server live as long as the configuration; the callback as long as the module.
@@ -45,7 +52,12 @@ where
             return Err(WatchdogError::Refused(status));
         }
         let server = setup.main().raw().cast::<c_void>();
-        match register(watchdog, seconds.saturating_mul(1_000_000), server, Some(callback::<F>)) {
+        match register(
+            watchdog,
+            seconds.saturating_mul(1_000_000),
+            server,
+            Some(callback::<F>),
+        ) {
             0 => Ok(()),
             status => Err(WatchdogError::Refused(status)),
         }
@@ -57,7 +69,12 @@ where
 /// # Safety
 /// `T` is the type, an `Option` of a function pointer, that the function is registered with.
 unsafe fn optional<T: Copy>(name: &'static std::ffi::CStr) -> T {
-    const { assert!(size_of::<T>() == size_of::<*const c_void>(), "an optional function is a pointer") }
+    const {
+        assert!(
+            size_of::<T>() == size_of::<*const c_void>(),
+            "an optional function is a pointer"
+        )
+    }
     // SAFETY: function pointers have one size, null is `None`, and the caller vouches for the type.
     unsafe {
         let function = ffi::apr_dynamic_fn_retrieve(name.as_ptr());
@@ -65,7 +82,11 @@ unsafe fn optional<T: Copy>(name: &'static std::ffi::CStr) -> T {
     }
 }
 
-unsafe extern "C" fn callback<F>(state: c_int, server: *mut c_void, _: *mut ffi::apr_pool_t) -> ffi::apr_status_t
+unsafe extern "C" fn callback<F>(
+    state: c_int,
+    server: *mut c_void,
+    _: *mut ffi::apr_pool_t,
+) -> ffi::apr_status_t
 where
     F: Fn(Server<'_>) + Copy + 'static,
 {

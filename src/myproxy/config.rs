@@ -23,7 +23,10 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Timeouts { step: Duration::from_secs(10), total: Duration::from_secs(30) }
+        Timeouts {
+            step: Duration::from_secs(10),
+            total: Duration::from_secs(30),
+        }
     }
 }
 
@@ -82,18 +85,33 @@ pub struct ServerConfig {
 
 impl Config for ServerConfig {
     fn merged(&self, outer: &Self) -> Self {
-        let longest_idle = self.longest_idle.load(Ordering::Relaxed).max(outer.longest_idle.load(Ordering::Relaxed));
+        let longest_idle = self
+            .longest_idle
+            .load(Ordering::Relaxed)
+            .max(outer.longest_idle.load(Ordering::Relaxed));
         ServerConfig {
             servers: self.servers.clone().or_else(|| outer.servers.clone()),
             identity: self.identity.clone().or_else(|| outer.identity.clone()),
-            trust_directory: self.trust_directory.clone().or_else(|| outer.trust_directory.clone()),
+            trust_directory: self
+                .trust_directory
+                .clone()
+                .or_else(|| outer.trust_directory.clone()),
             timeouts: self.timeouts.or(outer.timeouts),
             max_concurrent: self.max_concurrent.or(outer.max_concurrent),
-            credential_directory: self.credential_directory.clone().or_else(|| outer.credential_directory.clone()),
-            session_directory: self.session_directory.clone().or_else(|| outer.session_directory.clone()),
+            credential_directory: self
+                .credential_directory
+                .clone()
+                .or_else(|| outer.credential_directory.clone()),
+            session_directory: self
+                .session_directory
+                .clone()
+                .or_else(|| outer.session_directory.clone()),
             file_permissions: self.file_permissions.or(outer.file_permissions),
             directory_mode: self.directory_mode.or(outer.directory_mode),
-            session_cookie: self.session_cookie.clone().or_else(|| outer.session_cookie.clone()),
+            session_cookie: self
+                .session_cookie
+                .clone()
+                .or_else(|| outer.session_cookie.clone()),
             sweep_interval: self.sweep_interval.or(outer.sweep_interval),
             switched_on_at: self.switched_on_at.clone(),
             credential_name: self.credential_name.clone(),
@@ -142,11 +160,17 @@ impl Config for DirectoryConfig {
             credential: self.credential.or(outer.credential),
             lifetime: self.lifetime.or(outer.lifetime),
             min_lifetime: self.min_lifetime.or(outer.min_lifetime),
-            credential_name: self.credential_name.clone().or_else(|| outer.credential_name.clone()),
+            credential_name: self
+                .credential_name
+                .clone()
+                .or_else(|| outer.credential_name.clone()),
             forward: self.forward.or(outer.forward),
             user: self.user.or(outer.user),
             session_idle: self.session_idle.or(outer.session_idle),
-            environment_name: self.environment_name.clone().or_else(|| outer.environment_name.clone()),
+            environment_name: self
+                .environment_name
+                .clone()
+                .or_else(|| outer.environment_name.clone()),
             logout: self.logout.clone().or_else(|| outer.logout.clone()),
         }
     }

@@ -33,7 +33,15 @@ pub fn of_request(request: &Request<'_>, place: &DirectoryConfig) -> Result<Cred
         return Err(Shortfall::new(Class::None, "there is no user"));
     };
     let now = UNIX_EPOCH + Duration::from_micros(request.time_microseconds().unsigned_abs());
-    Wanted { request, config, running, place, identity, now }.get()
+    Wanted {
+        request,
+        config,
+        running,
+        place,
+        identity,
+        now,
+    }
+    .get()
 }
 
 impl Wanted<'_> {
@@ -45,7 +53,14 @@ impl Wanted<'_> {
             return logon::log_on(self, &session, &Proof::of_this_login(cookie)?);
         }
         let idle = self.place.session_idle();
-        let session = session::find(self.request, self.config, self.running, &self.identity, idle, self.now)?;
+        let session = session::find(
+            self.request,
+            self.config,
+            self.running,
+            &self.identity,
+            idle,
+            self.now,
+        )?;
         let shortfall = match self.look_up()? {
             Lookup::Good(credential) => {
                 self.join(session)?;
@@ -67,14 +82,20 @@ impl Wanted<'_> {
     /// What is stored for the request's user.
     pub fn look_up(&self) -> Result<Lookup, Shortfall> {
         let Identity { name, record, .. } = &self.identity;
-        Ok(self.running.credentials.lookup(name, record, self.place.min_lifetime(), self.now)?)
+        Ok(self
+            .running
+            .credentials
+            .lookup(name, record, self.place.min_lifetime(), self.now)?)
     }
 
     /// A browser of a user whose credential is there already gets a session of its own, so that its logout
     /// finds one. A client that is no browser would leave a session behind with every request.
     fn join(&self, session: Option<OpenSession>) -> Result<(), Shortfall> {
         let is_browser = self.request.header("Sec-Fetch-Mode") == Some("navigate")
-            || self.request.header("Accept").is_some_and(|types| types.contains("text/html"));
+            || self
+                .request
+                .header("Accept")
+                .is_some_and(|types| types.contains("text/html"));
         if session.is_none() && is_browser && !self.request.is_subrequest() {
             session::begin(self.request, self.config, self.running, &self.identity, self.now)?;
         }
@@ -89,6 +110,8 @@ impl Wanted<'_> {
         // What kept the last logon from succeeding says more than that there is nothing.
         let last = session.session.last_failure();
         let last = last.and_then(|failure| Some((Class::from_name(&failure.class)?, &failure.description)));
-        Err(last.map_or(shortfall, |(class, description)| Shortfall::new(class, description)))
+        Err(last.map_or(shortfall, |(class, description)| {
+            Shortfall::new(class, description)
+        }))
     }
 }

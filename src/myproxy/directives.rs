@@ -17,28 +17,78 @@ type Result = std::result::Result<(), String>;
 
 /// All of them, in the order of the documentation.
 pub const DIRECTIVES: &[D] = &[
-    D::server(c"MyProxyServer", Count::AtLeast(1), c"MyProxyServer host[:port][=name] ...", servers),
-    D::server(c"MyProxyServerDN", Count::Exactly(1), c"MyProxyServerDN dn", server_dn),
-    D::server(c"MyProxyServerName", Count::Exactly(1), c"MyProxyServerName name", server_name),
-    D::server(c"MyProxyTrustDir", Count::Exactly(1), c"MyProxyTrustDir directory", trust_directory),
-    D::server(c"MyProxyTimeout", Count::Between(1, 2), c"MyProxyTimeout seconds [total]", timeouts),
-    D::server(c"MyProxyMaxConcurrent", Count::Exactly(1), c"MyProxyMaxConcurrent number", max_concurrent),
-    D::server(c"MyProxyCredStoreDir", Count::Exactly(1), c"MyProxyCredStoreDir directory", credential_directory),
-    D::server(c"MyProxySessionStore", Count::Exactly(1), c"MyProxySessionStore dir:directory", session_store),
+    D::server(
+        c"MyProxyServer",
+        Count::AtLeast(1),
+        c"MyProxyServer host[:port][=name] ...",
+        servers,
+    ),
+    D::server(
+        c"MyProxyServerDN",
+        Count::Exactly(1),
+        c"MyProxyServerDN dn",
+        server_dn,
+    ),
+    D::server(
+        c"MyProxyServerName",
+        Count::Exactly(1),
+        c"MyProxyServerName name",
+        server_name,
+    ),
+    D::server(
+        c"MyProxyTrustDir",
+        Count::Exactly(1),
+        c"MyProxyTrustDir directory",
+        trust_directory,
+    ),
+    D::server(
+        c"MyProxyTimeout",
+        Count::Between(1, 2),
+        c"MyProxyTimeout seconds [total]",
+        timeouts,
+    ),
+    D::server(
+        c"MyProxyMaxConcurrent",
+        Count::Exactly(1),
+        c"MyProxyMaxConcurrent number",
+        max_concurrent,
+    ),
+    D::server(
+        c"MyProxyCredStoreDir",
+        Count::Exactly(1),
+        c"MyProxyCredStoreDir directory",
+        credential_directory,
+    ),
+    D::server(
+        c"MyProxySessionStore",
+        Count::Exactly(1),
+        c"MyProxySessionStore dir:directory",
+        session_store,
+    ),
     D::server(
         c"MyProxyFilePermissions",
         Count::Between(1, 3),
         c"MyProxyFilePermissions mode [user] [group]",
         file_permissions,
     ),
-    D::server(c"MyProxyDirPermissions", Count::Exactly(1), c"MyProxyDirPermissions mode", directory_mode),
+    D::server(
+        c"MyProxyDirPermissions",
+        Count::Exactly(1),
+        c"MyProxyDirPermissions mode",
+        directory_mode,
+    ),
     D::server(
         c"MyProxySessionCookie",
         Count::AtLeast(1),
         c"MyProxySessionCookie name [attribute ...]",
         session_cookie,
     ),
-    D::server(c"MyProxySweepInterval", Count::Exactly(1), c"MyProxySweepInterval seconds", sweep_interval),
+    D::server(
+        c"MyProxySweepInterval",
+        Count::Exactly(1),
+        c"MyProxySweepInterval seconds",
+        sweep_interval,
+    ),
     D::directory(
         c"MyProxyCredential",
         Place::Anywhere,
@@ -46,7 +96,13 @@ pub const DIRECTIVES: &[D] = &[
         c"MyProxyCredential On|Off",
         credential,
     ),
-    D::directory(c"MyProxyLifetime", Place::Directory, Count::Exactly(1), c"MyProxyLifetime seconds", lifetime),
+    D::directory(
+        c"MyProxyLifetime",
+        Place::Directory,
+        Count::Exactly(1),
+        c"MyProxyLifetime seconds",
+        lifetime,
+    ),
     D::directory(
         c"MyProxyMinLifetime",
         Place::Directory,
@@ -54,7 +110,13 @@ pub const DIRECTIVES: &[D] = &[
         c"MyProxyMinLifetime seconds",
         min_lifetime,
     ),
-    D::directory(c"MyProxyCredName", Place::Directory, Count::Exactly(1), c"MyProxyCredName name", credential_name),
+    D::directory(
+        c"MyProxyCredName",
+        Place::Directory,
+        Count::Exactly(1),
+        c"MyProxyCredName name",
+        credential_name,
+    ),
     D::directory(
         c"MyProxyForwardCookie",
         Place::Directory,
@@ -62,7 +124,13 @@ pub const DIRECTIVES: &[D] = &[
         c"MyProxyForwardCookie plain|encrypted",
         forward_cookie,
     ),
-    D::directory(c"MyProxyUser", Place::Directory, Count::Exactly(1), c"MyProxyUser expression", user),
+    D::directory(
+        c"MyProxyUser",
+        Place::Directory,
+        Count::Exactly(1),
+        c"MyProxyUser expression",
+        user,
+    ),
     D::directory(
         c"MyProxySessionIdle",
         Place::Directory,
@@ -70,8 +138,20 @@ pub const DIRECTIVES: &[D] = &[
         c"MyProxySessionIdle seconds",
         session_idle,
     ),
-    D::directory(c"MyProxyEnvName", Place::Directory, Count::Exactly(1), c"MyProxyEnvName NAME", environment_name),
-    D::directory(c"MyProxyLogoutURI", Place::Directory, Count::Exactly(1), c"MyProxyLogoutURI regex", logout_uri),
+    D::directory(
+        c"MyProxyEnvName",
+        Place::Directory,
+        Count::Exactly(1),
+        c"MyProxyEnvName NAME",
+        environment_name,
+    ),
+    D::directory(
+        c"MyProxyLogoutURI",
+        Place::Directory,
+        Count::Exactly(1),
+        c"MyProxyLogoutURI regex",
+        logout_uri,
+    ),
     D::END,
 ];
 
@@ -84,7 +164,10 @@ fn seconds(arguments: &Arguments<'_>, index: usize, least: i64) -> std::result::
 }
 
 fn servers(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
-    let servers = arguments.all()?.into_iter().map(|server| server.parse::<Server>().map_err(|error| error.to_string()));
+    let servers = arguments
+        .all()?
+        .into_iter()
+        .map(|server| server.parse::<Server>().map_err(|error| error.to_string()));
     config.servers = Some(servers.collect::<std::result::Result<_, _>>()?);
     Ok(())
 }
@@ -92,14 +175,18 @@ fn servers(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
 fn server_dn(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
     let name = arguments.get(0)?;
     if !name.starts_with('/') || !name.contains('=') {
-        return Err(format!("\"{name}\" is not a distinguished name in slash form, such as /DC=org/CN=host"));
+        return Err(format!(
+            "\"{name}\" is not a distinguished name in slash form, such as /DC=org/CN=host"
+        ));
     }
     expect_identity(config, ServerIdentity::DistinguishedName(name.to_owned()))
 }
 
 fn server_name(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
     let name = arguments.get(0)?;
-    format!("host={name}").parse::<Server>().map_err(|error| error.to_string())?;
+    format!("host={name}")
+        .parse::<Server>()
+        .map_err(|error| error.to_string())?;
     expect_identity(config, ServerIdentity::Name(name.to_owned()))
 }
 
@@ -140,7 +227,9 @@ fn credential_directory(config: &mut ServerConfig, arguments: &Arguments<'_>) ->
 
 fn session_store(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
     let value = arguments.get(0)?;
-    let directory = value.strip_prefix("dir:").filter(|directory| !directory.is_empty());
+    let directory = value
+        .strip_prefix("dir:")
+        .filter(|directory| !directory.is_empty());
     let directory = directory.ok_or_else(|| format!("\"{value}\" must be dir: and a directory"))?;
     config.session_directory = Some(arguments.relative_to_root(directory)?);
     Ok(())
@@ -148,16 +237,27 @@ fn session_store(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result
 
 fn file_permissions(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
     let mode = octal(arguments.get(0)?)?;
-    let user = if arguments.len() > 1 { Some(user_number(arguments.get(1)?)?) } else { None };
-    let group = if arguments.len() > 2 { Some(group_number(arguments.get(2)?)?) } else { None };
-    config.file_permissions = Some(FilePermissions::new(mode, user, group).map_err(|error| error.to_string())?);
+    let user = if arguments.len() > 1 {
+        Some(user_number(arguments.get(1)?)?)
+    } else {
+        None
+    };
+    let group = if arguments.len() > 2 {
+        Some(group_number(arguments.get(2)?)?)
+    } else {
+        None
+    };
+    config.file_permissions =
+        Some(FilePermissions::new(mode, user, group).map_err(|error| error.to_string())?);
     Ok(())
 }
 
 fn directory_mode(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
     let mode = octal(arguments.get(0)?)?;
     if mode & 0o700 != 0o700 || mode & !0o751 != 0 {
-        return Err(format!("mode {mode:04o} is not fit for a store: 0700, at most 0751"));
+        return Err(format!(
+            "mode {mode:04o} is not fit for a store: 0700, at most 0751"
+        ));
     }
     config.directory_mode = Some(mode);
     Ok(())
@@ -165,14 +265,32 @@ fn directory_mode(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Resul
 
 /// A user by name or number.
 fn user_number(value: &str) -> std::result::Result<u32, String> {
-    let by_name = || User::from_name(value).ok().flatten().map(|user| user.uid.as_raw());
-    value.parse().ok().or_else(by_name).ok_or_else(|| format!("there is no user \"{value}\""))
+    let by_name = || {
+        User::from_name(value)
+            .ok()
+            .flatten()
+            .map(|user| user.uid.as_raw())
+    };
+    value
+        .parse()
+        .ok()
+        .or_else(by_name)
+        .ok_or_else(|| format!("there is no user \"{value}\""))
 }
 
 /// A group by name or number.
 fn group_number(value: &str) -> std::result::Result<u32, String> {
-    let by_name = || Group::from_name(value).ok().flatten().map(|group| group.gid.as_raw());
-    value.parse().ok().or_else(by_name).ok_or_else(|| format!("there is no group \"{value}\""))
+    let by_name = || {
+        Group::from_name(value)
+            .ok()
+            .flatten()
+            .map(|group| group.gid.as_raw())
+    };
+    value
+        .parse()
+        .ok()
+        .or_else(by_name)
+        .ok_or_else(|| format!("there is no group \"{value}\""))
 }
 
 fn octal(value: &str) -> std::result::Result<u32, String> {
@@ -193,9 +311,15 @@ fn session_cookie(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Resul
     for attribute in attributes {
         environment::check_cookie_attribute(attribute)?;
     }
-    let attributes =
-        if attributes.is_empty() { SessionCookie::default().attributes } else { attributes.join("; ") };
-    config.session_cookie = Some(SessionCookie { name: name.to_owned(), attributes });
+    let attributes = if attributes.is_empty() {
+        SessionCookie::default().attributes
+    } else {
+        attributes.join("; ")
+    };
+    config.session_cookie = Some(SessionCookie {
+        name: name.to_owned(),
+        attributes,
+    });
     Ok(())
 }
 
@@ -230,7 +354,9 @@ fn min_lifetime(config: &mut DirectoryConfig, arguments: &Arguments<'_>) -> Resu
 fn credential_name(config: &mut DirectoryConfig, arguments: &Arguments<'_>) -> Result {
     let name = CredentialName::new(arguments.get(0)?).map_err(|error| error.to_string())?;
     if let Some(server) = arguments.server().config::<MyProxy>() {
-        let (other, position) = server.credential_name.get_or_init(|| (name.clone(), arguments.position()));
+        let (other, position) = server
+            .credential_name
+            .get_or_init(|| (name.clone(), arguments.position()));
         if *other != name {
             return Err(format!(
                 "\"{}\" would be kept in the same MyProxyCredStoreDir as \"{}\" ({position}), under the same \

@@ -45,7 +45,10 @@ pub fn remove_foreign(request: &Request<'_>, place: &DirectoryConfig) {
     let ours = [path, &format!("AJP_{path}"), SUBJECT, EXPIRES, ERROR, DESCRIPTION];
     let environment = request.environment();
     for (name, _) in environment.entries() {
-        if ours.iter().any(|ours| becomes(without_redirects(name.to_bytes()), ours)) {
+        if ours
+            .iter()
+            .any(|ours| becomes(without_redirects(name.to_bytes()), ours))
+        {
             environment.remove(&name.to_string_lossy());
         }
     }
@@ -68,7 +71,13 @@ fn without_redirects(mut name: &[u8]) -> &[u8] {
 /// Whether a header of this name becomes that variable: CGI writes capitals, and `_` for all that is neither
 /// letter nor digit.
 fn becomes(header: &[u8], variable: &str) -> bool {
-    let as_variable = |byte: &u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_uppercase() } else { b'_' };
+    let as_variable = |byte: &u8| {
+        if byte.is_ascii_alphanumeric() {
+            byte.to_ascii_uppercase()
+        } else {
+            b'_'
+        }
+    };
     header.len() == variable.len() && header.iter().map(as_variable).eq(variable.bytes())
 }
 
@@ -79,29 +88,81 @@ fn rfc3339(time: SystemTime) -> String {
 /// Refuses names that mean something to the loader, to CGI or to httpd.
 pub fn check_name(name: &str) -> Result<(), String> {
     const RESERVED: [&str; 12] = [
-        "PATH", "IFS", "ENV", "BASH_ENV", "HOME", "SHELL", "USER", "LOGNAME", "TZ", "PATH_INFO", "AUTH_TYPE", "HTTPS",
+        "PATH",
+        "IFS",
+        "ENV",
+        "BASH_ENV",
+        "HOME",
+        "SHELL",
+        "USER",
+        "LOGNAME",
+        "TZ",
+        "PATH_INFO",
+        "AUTH_TYPE",
+        "HTTPS",
     ];
     const RESERVED_BEGINNINGS: [&str; 17] = [
-        "LD_", "GCONV_", "GLIBC_", "MALLOC_", "NLS", "LC_", "HTTP_", "REMOTE_", "SERVER_", "REQUEST_", "SCRIPT_",
-        "DOCUMENT_", "CONTENT_", "GATEWAY_", "QUERY_", "REDIRECT_", "SSL_",
+        "LD_",
+        "GCONV_",
+        "GLIBC_",
+        "MALLOC_",
+        "NLS",
+        "LC_",
+        "HTTP_",
+        "REMOTE_",
+        "SERVER_",
+        "REQUEST_",
+        "SCRIPT_",
+        "DOCUMENT_",
+        "CONTENT_",
+        "GATEWAY_",
+        "QUERY_",
+        "REDIRECT_",
+        "SSL_",
     ];
-    let written = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    let written = name
+        .bytes()
+        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
     if !written || name.is_empty() || name.starts_with(|letter: char| letter.is_ascii_digit()) {
-        return Err(format!("\"{name}\" must be made of capitals, digits and _, and not begin with a digit"));
+        return Err(format!(
+            "\"{name}\" must be made of capitals, digits and _, and not begin with a digit"
+        ));
     }
     let ours = [SUBJECT, EXPIRES, ERROR, DESCRIPTION];
     let reserved = RESERVED.contains(&name)
         || ours.contains(&name)
-        || RESERVED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
-    if reserved { Err(format!("\"{name}\" means something else to applications; choose another name")) } else { Ok(()) }
+        || RESERVED_BEGINNINGS
+            .iter()
+            .any(|beginning| name.starts_with(beginning));
+    if reserved {
+        Err(format!(
+            "\"{name}\" means something else to applications; choose another name"
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 /// Refuses what would end a Set-Cookie header, or another attribute of it.
 pub fn check_cookie_attribute(attribute: &str) -> Result<(), String> {
-    const KNOWN: [&str; 8] =
-        ["path", "domain", "secure", "httponly", "samesite", "max-age", "expires", "partitioned"];
+    const KNOWN: [&str; 8] = [
+        "path",
+        "domain",
+        "secure",
+        "httponly",
+        "samesite",
+        "max-age",
+        "expires",
+        "partitioned",
+    ];
     let name = attribute.split('=').next().unwrap_or_default();
     let known = KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known));
-    let clean = attribute.bytes().all(|byte| (byte.is_ascii_graphic() || byte == b' ') && byte != b';');
-    if known && clean { Ok(()) } else { Err(format!("\"{attribute}\" is not an attribute of a cookie")) }
+    let clean = attribute
+        .bytes()
+        .all(|byte| (byte.is_ascii_graphic() || byte == b' ') && byte != b';');
+    if known && clean {
+        Ok(())
+    } else {
+        Err(format!("\"{attribute}\" is not an attribute of a cookie"))
+    }
 }

@@ -20,8 +20,12 @@ pub struct RequestState {
 
 /// Fetches and exports the credential where this is wanted.
 pub fn fixups(request: &Request<'_>) -> Outcome {
-    let Some(place) = request.directory_config::<MyProxy>() else { return Outcome::Status(500) };
-    let Some(config) = request.server_config::<MyProxy>() else { return Outcome::Status(500) };
+    let Some(place) = request.directory_config::<MyProxy>() else {
+        return Outcome::Status(500);
+    };
+    let Some(config) = request.server_config::<MyProxy>() else {
+        return Outcome::Status(500);
+    };
     if config.running.get().is_none() {
         return Outcome::Declined;
     }
@@ -49,7 +53,12 @@ fn verdict<'r>(request: &Request<'r>) -> &'r Result<Credential, Shortfall> {
         };
         if let Err(shortfall) = &verdict {
             let class = shortfall.class.as_str();
-            log!(request, Debug, "no credential: {class}: {}", shortfall.description());
+            log!(
+                request,
+                Debug,
+                "no credential: {class}: {}",
+                shortfall.description()
+            );
         }
         verdict
     })

@@ -27,30 +27,49 @@ impl Identity {
         server: &ServerConfig,
         place: &DirectoryConfig,
     ) -> Result<Option<Self>, Shortfall> {
-        let Some(web_user) = web_user(request)? else { return Ok(None) };
+        let Some(web_user) = web_user(request)? else {
+            return Ok(None);
+        };
         let myproxy_user = myproxy_user(request, place, &web_user)?;
         let record = Record {
             myproxy_user: myproxy_user.as_str().to_owned(),
             servers: server.servers.iter().flatten().map(ToString::to_string).collect(),
-            credential_name: place.credential_name.as_ref().map(|name| name.as_str().to_owned()),
+            credential_name: place
+                .credential_name
+                .as_ref()
+                .map(|name| name.as_str().to_owned()),
             method: METHOD.to_owned(),
             web_user,
         };
-        Ok(Some(Identity { name: CredentialName::of_user(&record.web_user.name)?, record, myproxy_user }))
+        Ok(Some(Identity {
+            name: CredentialName::of_user(&record.web_user.name)?,
+            record,
+            myproxy_user,
+        }))
     }
 }
 
 /// The user that httpd authenticated. A blank one is none: Pubcookie without a prompt.
 fn web_user(request: &Request<'_>) -> Result<Option<WebUser>, Shortfall> {
-    let user = request.user().map_err(|_| Shortfall::new(Class::Refused, "the user's name is not UTF-8"))?;
-    let Some(name) = user.filter(|name| !name.is_empty()) else { return Ok(None) };
+    let user = request
+        .user()
+        .map_err(|_| Shortfall::new(Class::Refused, "the user's name is not UTF-8"))?;
+    let Some(name) = user.filter(|name| !name.is_empty()) else {
+        return Ok(None);
+    };
     let authentication_type = request.authentication_type().unwrap_or_default().to_owned();
-    Ok(Some(WebUser { name: name.to_owned(), realm: realm(request, &authentication_type), authentication_type }))
+    Ok(Some(WebUser {
+        name: name.to_owned(),
+        realm: realm(request, &authentication_type),
+        authentication_type,
+    }))
 }
 
 /// Passwords belong to a realm, which `AuthName` names; other authentications say theirs in `REMOTE_REALM`.
 fn realm(request: &Request<'_>, authentication_type: &str) -> Option<String> {
-    let by_password = ["Basic", "Digest", "Form"].iter().any(|name| name.eq_ignore_ascii_case(authentication_type));
+    let by_password = ["Basic", "Digest", "Form"]
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(authentication_type));
     let realm = if by_password {
         request.authentication_realm()
     } else {
@@ -71,7 +90,10 @@ fn myproxy_user(
             .map_err(|problem| Shortfall::new(Class::Refused, format!("MyProxyUser: {problem}")))?,
     };
     if name.is_empty() {
-        return Err(Shortfall::new(Class::Refused, "MyProxyUser gave an empty user name"));
+        return Err(Shortfall::new(
+            Class::Refused,
+            "MyProxyUser gave an empty user name",
+        ));
     }
     UserName::new(name).map_err(|problem| Shortfall::new(Class::Refused, problem))
 }

@@ -25,17 +25,26 @@ pub struct Proof {
 impl Proof {
     /// The cookie that this request brought.
     pub fn of_this_login(GrantingCookie { proof, plain }: GrantingCookie) -> Result<Self, Shortfall> {
-        let signed = SignedCookie::from_base64(&plain).map_err(|error| Shortfall::new(Class::Refused, error))?;
-        let cookie = signed.unverified().ok_or_else(|| Shortfall::new(Class::Refused, "the granting cookie is cut"))?;
+        let signed =
+            SignedCookie::from_base64(&plain).map_err(|error| Shortfall::new(Class::Refused, error))?;
+        let cookie = signed
+            .unverified()
+            .ok_or_else(|| Shortfall::new(Class::Refused, "the granting cookie is cut"))?;
         let created = u64::from(cookie.create_time);
-        Ok(Proof { cookie: proof, created: UNIX_EPOCH + Duration::from_secs(created) })
+        Ok(Proof {
+            cookie: proof,
+            created: UNIX_EPOCH + Duration::from_secs(created),
+        })
     }
 
     /// The cookie that an earlier request of the session could not use.
     pub fn that_waits(session: &OpenSession, now: SystemTime) -> Option<Self> {
         let pending = session.session.pending(&session.id, now)?;
         let cookie = Zeroizing::new(std::str::from_utf8(&pending).ok()?.to_owned());
-        Some(Proof { cookie, created: session.session.pending_since()? })
+        Some(Proof {
+            cookie,
+            created: session.session.pending_since()?,
+        })
     }
 
     /// What tells this attempt from another one of the same session.
@@ -55,13 +64,18 @@ impl Proof {
 /// take what it got.
 pub fn log_on(wanted: &Wanted<'_>, session: &OpenSession, proof: &Proof) -> Result<Credential, Shortfall> {
     let arrival = Instant::now();
-    let turn = wanted.running.credentials.logon(&wanted.identity.name, arrival + wanted.running.patience)?;
+    let turn = wanted
+        .running
+        .credentials
+        .logon(&wanted.identity.name, arrival + wanted.running.patience)?;
     if let Some(result) = result_of_another(wanted, session, proof)? {
         return result;
     }
     let result = ask_and_publish(wanted, session, proof, &turn);
     remember(wanted, session, proof, &result);
-    let Identity { myproxy_user, record, .. } = &wanted.identity;
+    let Identity {
+        myproxy_user, record, ..
+    } = &wanted.identity;
     let (user, name) = (&record.web_user.name, myproxy_user.as_str());
     match &result {
         Ok(credential) => log!(
@@ -98,7 +112,8 @@ fn result_of_another(
     let running = wanted.running;
     let web_user = &wanted.identity.record.web_user;
     let idle = wanted.place.session_idle();
-    let credential_store::SessionLookup::Live(now) = running.sessions.find(&session.id, web_user, idle, wanted.now)?
+    let credential_store::SessionLookup::Live(now) =
+        running.sessions.find(&session.id, web_user, idle, wanted.now)?
     else {
         return Err(credential_store::Error::SessionEnded.into());
     };
@@ -117,7 +132,10 @@ fn ask_and_publish(
 ) -> Result<Credential, Shortfall> {
     let running = wanted.running;
     let _slot = running.logons.enter().ok_or_else(|| {
-        Shortfall::new(Class::Unreachable, "too many logons at once in this process (MyProxyMaxConcurrent)")
+        Shortfall::new(
+            Class::Unreachable,
+            "too many logons at once in this process (MyProxyMaxConcurrent)",
+        )
     })?;
     let request = GetRequest {
         user_name: wanted.identity.myproxy_user.clone(),
@@ -127,8 +145,13 @@ fn ask_and_publish(
         credential_name: wanted.place.credential_name.clone(),
     };
     let key = Key::generate(KeySpec::Rsa2048).map_err(|error| Shortfall::new(Class::Store, error))?;
-    let credential = running.client.get(&request, &key).map_err(|error| Shortfall::from(&error))?;
-    let pem = credential.to_pem(KeyFormat::Pkcs1).map_err(|error| Shortfall::new(Class::Store, error))?;
+    let credential = running
+        .client
+        .get(&request, &key)
+        .map_err(|error| Shortfall::from(&error))?;
+    let pem = credential
+        .to_pem(KeyFormat::Pkcs1)
+        .map_err(|error| Shortfall::new(Class::Store, error))?;
     let record = &wanted.identity.record;
     Ok(turn.publish(&running.sessions, &session.id, record, &pem, SystemTime::now())?)
 }
@@ -145,7 +168,10 @@ fn remember(
     let now = SystemTime::now();
     let written = match result {
         Ok(_) => sessions.clear_pending(&session.id, now),
-        Err(Shortfall { class: Class::Unreachable, .. }) if age(proof.created, now) < PENDING_MAX_AGE => {
+        Err(Shortfall {
+            class: Class::Unreachable,
+            ..
+        }) if age(proof.created, now) < PENDING_MAX_AGE => {
             sessions.set_pending(&session.id, proof.cookie.as_bytes(), proof.created, now)
         }
         Err(_) => sessions.clear_pending(&session.id, now),
@@ -165,7 +191,11 @@ fn remember(
     match written {
         // The session ended meanwhile: there is nothing to remember for it.
         Ok(()) | Err(credential_store::Error::SessionEnded) => {}
-        Err(error) => log!(wanted.request, Warning, "the end of a logon could not be written down: {error}"),
+        Err(error) => log!(
+            wanted.request,
+            Warning,
+            "the end of a logon could not be written down: {error}"
+        ),
     }
 }
 
@@ -186,12 +216,18 @@ pub struct Slot<'l>(&'l Limiter);
 impl Limiter {
     /// Lets so many in at once.
     pub fn new(most: usize) -> Self {
-        Limiter { most, now: AtomicUsize::new(0) }
+        Limiter {
+            most,
+            now: AtomicUsize::new(0),
+        }
     }
 
     fn enter(&self) -> Option<Slot<'_>> {
         let one_more = |now: usize| (now < self.most).then_some(now + 1);
-        self.now.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok().map(|_| Slot(self))
+        self.now
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
+            .ok()
+            .map(|_| Slot(self))
     }
 }
 

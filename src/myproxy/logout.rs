@@ -45,7 +45,9 @@ fn target(uri: &[u8]) -> Vec<u8> {
     let without_host = match uri.windows(3).position(|window| window == b"://") {
         Some(scheme) if !uri.starts_with(b"/") => {
             let rest = &uri[scheme + 3..];
-            rest.iter().position(|&byte| byte == b'/').map_or(&b"/"[..], |path| &rest[path..])
+            rest.iter()
+                .position(|&byte| byte == b'/')
+                .map_or(&b"/"[..], |path| &rest[path..])
         }
         _ => uri,
     };
@@ -61,8 +63,12 @@ fn target(uri: &[u8]) -> Vec<u8> {
 
 /// Ends the session that the request's cookie names, whoever its user is, and erases its credential.
 pub fn end_session(request: &Request<'_>) {
-    let Some(config) = request.server_config::<MyProxy>() else { return };
-    let Some(running) = config.running.get() else { return };
+    let Some(config) = request.server_config::<MyProxy>() else {
+        return;
+    };
+    let Some(running) = config.running.get() else {
+        return;
+    };
     request.first().state::<MyProxy>().logged_out.set(true);
     let identifiers = session::identifiers(request, config);
     if identifiers.is_empty() {
@@ -79,14 +85,26 @@ pub fn end_session(request: &Request<'_>) {
 /// its credential is erased.
 pub fn end(request: &Request<'_>, running: &Running, id: &SessionId, now: SystemTime) {
     let result = running.sessions.end(id, now).and_then(|ended| match ended {
-        Some(ended) => running.credentials.erase(&ended).map(|erased| Some((ended, erased))),
+        Some(ended) => running
+            .credentials
+            .erase(&ended)
+            .map(|erased| Some((ended, erased))),
         None => Ok(None),
     });
     match result {
         Ok(None) => {}
         Ok(Some((ended, erased))) => {
-            let what = if erased { "its credential was erased" } else { "it had no credential" };
-            log!(request, Info, "a session of {} ended; {what}", ended.web_user().name);
+            let what = if erased {
+                "its credential was erased"
+            } else {
+                "it had no credential"
+            };
+            log!(
+                request,
+                Info,
+                "a session of {} ended; {what}",
+                ended.web_user().name
+            );
         }
         Err(error) => log!(
             request,
@@ -95,4 +113,3 @@ pub fn end(request: &Request<'_>, running: &Running, id: &SessionId, now: System
         ),
     }
 }
-

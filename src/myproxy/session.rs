@@ -55,7 +55,9 @@ pub fn begin(
     identity: &Identity,
     now: SystemTime,
 ) -> Result<OpenSession, Shortfall> {
-    let (id, session) = running.sessions.create(&identity.record.web_user, &identity.name, now)?;
+    let (id, session) = running
+        .sessions
+        .create(&identity.record.web_user, &identity.name, now)?;
     for old in identifiers(request, config) {
         if let Some(ended) = running.sessions.end(&old, now)? {
             let same = *ended.credential() == identity.name && *ended.web_user() == identity.record.web_user;
@@ -66,7 +68,12 @@ pub fn begin(
     }
     let SessionCookie { name, attributes } = cookie(config);
     set_cookie(request, &format!("{name}={}; {attributes}", *id.to_cookie()));
-    log!(request, Debug, "a session of {} begins", identity.record.web_user.name);
+    log!(
+        request,
+        Debug,
+        "a session of {} begins",
+        identity.record.web_user.name
+    );
     Ok(OpenSession { id, session })
 }
 
@@ -92,13 +99,21 @@ pub fn hide_cookie(request: &Request<'_>, config: &ServerConfig) {
     let headers = request.headers();
     let cookies = headers.get_all("Cookie");
     let is_ours = |cookie: &[u8]| cookie == name.as_bytes();
-    if cookies.iter().all(|header| cookie_header::obscured(header.to_bytes(), is_ours).is_none()) {
+    if cookies
+        .iter()
+        .all(|header| cookie_header::obscured(header.to_bytes(), is_ours).is_none())
+    {
         return;
     }
     headers.remove("Cookie");
     for header in cookies {
         let header = header.to_bytes();
-        headers.add("Cookie", cookie_header::obscured(header, is_ours).as_deref().unwrap_or(header));
+        headers.add(
+            "Cookie",
+            cookie_header::obscured(header, is_ours)
+                .as_deref()
+                .unwrap_or(header),
+        );
     }
 }
 

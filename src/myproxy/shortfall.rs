@@ -20,8 +20,14 @@ pub enum Class {
 }
 
 impl Class {
-    const ALL: [Class; 6] =
-        [Class::None, Class::Expired, Class::Refused, Class::Unreachable, Class::Untrusted, Class::Store];
+    const ALL: [Class; 6] = [
+        Class::None,
+        Class::Expired,
+        Class::Refused,
+        Class::Unreachable,
+        Class::Untrusted,
+        Class::Store,
+    ];
 
     /// As `MYPROXY_ERROR` says it.
     pub fn as_str(self) -> &'static str {
@@ -69,10 +75,13 @@ impl From<credential_store::Error> for Shortfall {
     fn from(error: credential_store::Error) -> Self {
         use credential_store::Error;
         match error {
-            Error::SessionEnded => Shortfall::new(Class::None, "the session ended while the logon was under way"),
-            Error::Busy { .. } => {
-                Shortfall::new(Class::Unreachable, "another logon of this user took too long; try again")
+            Error::SessionEnded => {
+                Shortfall::new(Class::None, "the session ended while the logon was under way")
             }
+            Error::Busy { .. } => Shortfall::new(
+                Class::Unreachable,
+                "another logon of this user took too long; try again",
+            ),
             error => Shortfall::new(Class::Store, error),
         }
     }

@@ -27,7 +27,10 @@ pub struct Running {
 
 impl std::fmt::Debug for Running {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Running").field("credentials", &self.credentials).finish_non_exhaustive()
+        formatter
+            .debug_struct("Running")
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
     }
 }
 
@@ -43,8 +46,12 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
     setup.separate_configs::<MyProxy>();
     for server in setup.servers() {
         let position = server.defined_at();
-        let config = server.config::<MyProxy>().ok_or("the configuration was not made")?;
-        let Some(needs) = needs(setup, server, config)? else { continue };
+        let config = server
+            .config::<MyProxy>()
+            .ok_or("the configuration was not made")?;
+        let Some(needs) = needs(setup, server, config)? else {
+            continue;
+        };
         check_directories(&needs, config).map_err(|problem| format!("{position}: {problem}"))?;
         check_trust(config).map_err(|problem| format!("{position}: {problem}"))?;
     }
@@ -55,9 +62,12 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
 pub fn start(setup: &Setup<'_>) -> Result<(), String> {
     setup.separate_configs::<MyProxy>();
     for server in setup.servers() {
-        let config = server.config::<MyProxy>().ok_or("the configuration was not made")?;
+        let config = server
+            .config::<MyProxy>()
+            .ok_or("the configuration was not made")?;
         if let Some(needs) = needs(setup, server, config)? {
-            let running = run(&needs, config).map_err(|problem| format!("{}: {problem}", server.defined_at()))?;
+            let running =
+                run(&needs, config).map_err(|problem| format!("{}: {problem}", server.defined_at()))?;
             // Whoever comes second would find the same.
             let _ = config.running.set(running);
         }
@@ -73,17 +83,32 @@ fn needs<'c>(
     config: &'c ServerConfig,
 ) -> Result<Option<Needs<'c>>, String> {
     // A Location of the main server is one of its virtual hosts too.
-    let in_the_main_server = setup.main().config::<MyProxy>().and_then(|main| main.switched_on_at.get());
+    let in_the_main_server = setup
+        .main()
+        .config::<MyProxy>()
+        .and_then(|main| main.switched_on_at.get());
     let Some(switched_on_at) = config.switched_on_at.get().or(in_the_main_server) else {
         return Ok(None);
     };
     let complete = |directive: &str| {
-        format!("MyProxyCredential is On ({switched_on_at}), but {directive} is not given for {}", server.defined_at())
+        format!(
+            "MyProxyCredential is On ({switched_on_at}), but {directive} is not given for {}",
+            server.defined_at()
+        )
     };
     Ok(Some(Needs {
-        servers: config.servers.as_deref().ok_or_else(|| complete("MyProxyServer"))?,
-        credential_directory: config.credential_directory.as_deref().ok_or_else(|| complete("MyProxyCredStoreDir"))?,
-        session_directory: config.session_directory.as_deref().ok_or_else(|| complete("MyProxySessionStore"))?,
+        servers: config
+            .servers
+            .as_deref()
+            .ok_or_else(|| complete("MyProxyServer"))?,
+        credential_directory: config
+            .credential_directory
+            .as_deref()
+            .ok_or_else(|| complete("MyProxyCredStoreDir"))?,
+        session_directory: config
+            .session_directory
+            .as_deref()
+            .ok_or_else(|| complete("MyProxySessionStore"))?,
     }))
 }
 
@@ -91,9 +116,10 @@ fn check_directories(needs: &Needs<'_>, config: &ServerConfig) -> Result<(), Str
     check_separate(needs.credential_directory, needs.session_directory)
         .map_err(|error| format!("MyProxyCredStoreDir and MyProxySessionStore: {error}"))?;
     let policy = policy(config);
-    for (directive, path) in
-        [("MyProxyCredStoreDir", needs.credential_directory), ("MyProxySessionStore", needs.session_directory)]
-    {
+    for (directive, path) in [
+        ("MyProxyCredStoreDir", needs.credential_directory),
+        ("MyProxySessionStore", needs.session_directory),
+    ] {
         // One that is missing is made at the start.
         if path.symlink_metadata().is_ok() {
             Directory::open(path, policy).map_err(|error| format!("{directive}: {error}"))?;
@@ -106,7 +132,10 @@ fn check_trust(config: &ServerConfig) -> Result<(), String> {
     let directory = trust_directory(config);
     match std::fs::read_dir(directory) {
         Ok(_) => Ok(()),
-        Err(error) => Err(format!("MyProxyTrustDir: cannot read {}: {error}", directory.display())),
+        Err(error) => Err(format!(
+            "MyProxyTrustDir: cannot read {}: {error}",
+            directory.display()
+        )),
     }
 }
 
@@ -141,7 +170,10 @@ fn run(needs: &Needs<'_>, config: &ServerConfig) -> Result<Running, String> {
     let timeouts = config.timeouts.unwrap_or_default();
     let mut options = ClientOptions::new(needs.servers.to_vec());
     if let Some(identity) = &config.identity {
-        options.servers.iter_mut().for_each(|server| expect(server, identity));
+        options
+            .servers
+            .iter_mut()
+            .for_each(|server| expect(server, identity));
     }
     options.trust_directory = trust_directory(config).to_owned();
     options.reply_timeout = timeouts.step;
@@ -155,8 +187,16 @@ fn run(needs: &Needs<'_>, config: &ServerConfig) -> Result<Running, String> {
     let sessions = Directory::create(needs.session_directory, policy)
         .and_then(SessionStore::open)
         .map_err(|error| format!("MyProxySessionStore: {error}"))?;
-    let most = config.max_concurrent.unwrap_or_else(|| (httpd::threads_in_a_child() / 2).max(1));
-    Ok(Running { client, credentials, sessions, logons: Limiter::new(most), patience: timeouts.total })
+    let most = config
+        .max_concurrent
+        .unwrap_or_else(|| (httpd::threads_in_a_child() / 2).max(1));
+    Ok(Running {
+        client,
+        credentials,
+        sessions,
+        logons: Limiter::new(most),
+        patience: timeouts.total,
+    })
 }
 
 /// A name given for all servers counts for those that have none of their own (`host=name`).
@@ -172,5 +212,8 @@ fn policy(config: &ServerConfig) -> DirectoryPolicy {
 }
 
 fn trust_directory(config: &ServerConfig) -> &Path {
-    config.trust_directory.as_deref().unwrap_or(Path::new("/etc/grid-security/certificates"))
+    config
+        .trust_directory
+        .as_deref()
+        .unwrap_or(Path::new("/etc/grid-security/certificates"))
 }

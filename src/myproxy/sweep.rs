@@ -17,7 +17,9 @@ pub fn start(setup: &Setup<'_>) {
     let configs = setup.servers().filter_map(|server| server.config::<MyProxy>());
     let in_use = configs.filter(|config| config.running.get().is_some());
     let intervals = in_use.map(|config| config.sweep_interval.unwrap_or(DEFAULT_INTERVAL));
-    let Some(interval) = intervals.filter(|interval| !interval.is_zero()).min() else { return };
+    let Some(interval) = intervals.filter(|interval| !interval.is_zero()).min() else {
+        return;
+    };
     let seconds = i64::try_from(interval.as_secs()).unwrap_or(i64::MAX);
     match watch::<MyProxy, _>(setup, "mod_myproxy sweep", seconds, sweep) {
         Ok(()) => {}
@@ -33,7 +35,9 @@ pub fn start(setup: &Setup<'_>) {
 fn sweep(main: Server<'_>) {
     let mut swept = Vec::new();
     for server in main.and_all_after() {
-        let Some(config) = server.config::<MyProxy>() else { continue };
+        let Some(config) = server.config::<MyProxy>() else {
+            continue;
+        };
         let place = (&config.credential_directory, &config.session_directory);
         if config.sweep_interval != Some(Duration::ZERO) && !swept.contains(&place) {
             swept.push(place);
@@ -43,7 +47,9 @@ fn sweep(main: Server<'_>) {
 }
 
 fn sweep_one(server: Server<'_>, config: &ServerConfig) {
-    let Some(running) = config.running.get() else { return };
+    let Some(running) = config.running.get() else {
+        return;
+    };
     let result = credential_store::sweep(
         &running.credentials,
         &running.sessions,
@@ -60,7 +66,9 @@ fn sweep_one(server: Server<'_>, config: &ServerConfig) {
 /// A place may have a shorter idle time: it looks to that itself, at each request.
 fn idle(server: Server<'_>, config: &ServerConfig) -> Duration {
     let longest = Duration::from_secs(config.longest_idle.load(Ordering::Relaxed));
-    let of_the_server = server.directory_defaults::<MyProxy>().map_or(DEFAULT_SESSION_IDLE, |place| place.session_idle());
+    let of_the_server = server
+        .directory_defaults::<MyProxy>()
+        .map_or(DEFAULT_SESSION_IDLE, |place| place.session_idle());
     longest.max(of_the_server)
 }
 
