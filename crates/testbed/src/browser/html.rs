@@ -208,7 +208,7 @@ fn kind(tag: &StartTag<()>, default: &str) -> String {
 }
 
 fn submits(script: &str) -> bool {
-    [".submit(", ".submit.click(", ".click(", ".requestSubmit("]
+    [".submit(", ".submit.call(", ".click(", ".requestSubmit("]
         .iter()
         .any(|call| script.contains(call))
 }
