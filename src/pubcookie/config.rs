@@ -109,6 +109,11 @@ impl Config for ServerConfig {
 }
 
 impl KeyFiles {
+    /// Whether anything is said of a session key. Application servers and login servers have one each.
+    pub fn names_session_key(&self) -> bool {
+        self.session_key.is_some() || self.session_certificate.is_some()
+    }
+
     fn merged(&self, outer: &Self) -> Self {
         // A session key and the one before it are one setting.
         let keys = if self.session_key.is_some() { self } else { outer };

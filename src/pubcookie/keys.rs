@@ -1,6 +1,7 @@
 //! The keys that a server works with, read once when httpd starts: whatever is missing is refused there, with the
 //! name of the directive that names it.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs;
 use std::path::Path;
@@ -106,7 +107,7 @@ pub struct LoginServerKeys {
     session_certificates: Vec<VerifyingCertificate>,
     form_sealing_keys: SealingKeys,
     own_crypt_key: CryptKey,
-    key_directory: KeyDirectory,
+    peers: PeerKeys,
 }
 
 impl Login {
@@ -134,7 +135,7 @@ impl Login {
             form_sealing_keys: session.form_sealing_keys(&url)?,
             session_certificates: vec![session.certificate],
             own_crypt_key,
-            key_directory: KeyDirectory::new(directory),
+            peers: PeerKeys::load(directory, server)?,
         };
         let settings = LoginConfig {
             post_limit: config.post_limit(),
@@ -169,7 +170,50 @@ impl LoginKeys for LoginServerKeys {
     }
 
     fn crypt_key_for(&self, host: &str) -> Result<CryptKey, KeyFileError> {
-        self.key_directory.find(host).map(|file| file.key)
+        self.peers.find(host)
+    }
+}
+
+/// The keys shared with application servers: read when httpd starts, as its children may not have the right to.
+struct PeerKeys {
+    directory: KeyDirectory,
+    known: BTreeMap<String, CryptKey>,
+}
+
+impl PeerKeys {
+    fn load(directory: &Path, server: Server<'_>) -> Result<Self, String> {
+        const DIRECTIVE: &str = "PubcookieKeyDir";
+        let unreadable = |problem| format!("{DIRECTIVE}: {} cannot be read: {problem}", directory.display());
+        let mut known = BTreeMap::new();
+        for entry in fs::read_dir(directory).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            match KeyFile::read(entry.path()) {
+                Ok(file) => {
+                    if let Some(exposure) = &file.exposure {
+                        log!(Pubcookie, server, Warning, "{DIRECTIVE}: {exposure}");
+                    }
+                    known.insert(name, file.key);
+                }
+                // Something else that lies there, or the key of one host: the others are served all the same.
+                Err(problem) => log!(Pubcookie, server, Warning, "{DIRECTIVE}: {problem}"),
+            }
+        }
+        Ok(PeerKeys {
+            directory: KeyDirectory::new(directory),
+            known,
+        })
+    }
+
+    /// The key of a host, else of its parent domain. One that came after the start counts if it can be read.
+    fn find(&self, host: &str) -> Result<CryptKey, KeyFileError> {
+        let parent = host.split_once('.').map_or("", |(_, parent)| parent);
+        match self.known.get(host).or_else(|| self.known.get(parent)) {
+            Some(key) => Ok(key.clone()),
+            None => self.directory.find(host).map(|file| file.key),
+        }
     }
 }
 

@@ -15,17 +15,29 @@ pub fn pre_config(pool: Pool<'_>) -> Result<(), String> {
 
 /// The configuration has been read; `apachectl configtest` comes here too.
 pub fn check_config(setup: &Setup<'_>) -> Result<(), String> {
+    let inheriting = servers_that_only_inherit(setup);
     // Keys depend on the server's name.
     setup.separate_configs::<Pubcookie>();
     let mut needs_replay_cache = false;
-    for server in setup.servers() {
+    for (server, only_inherits) in setup.servers().zip(inheriting) {
         let Some(config) = server.config::<Pubcookie>() else {
             continue;
         };
+        if only_inherits && !config.key_files.names_session_key() {
+            continue;
+        }
         let place = |problem| format!("{problem} (server {}, {})", server.name(), server.defined_at());
         if is_app_server(config) {
             let app_server = AppServer::load(config, server).map_err(place)?;
-            warn_of_what_is_missing(config, server, setup);
+            if config.login.is_none() {
+                let name = server.name();
+                log!(
+                    Pubcookie,
+                    server,
+                    Warning,
+                    "PubcookieLogin is not set for {name}: what Pubcookie protects there is answered 500"
+                );
+            }
             needs_replay_cache = true;
             // Set for the first time: the configuration is new.
             let _ = config.app_server.set(app_server);
@@ -40,6 +52,21 @@ pub fn check_config(setup: &Setup<'_>) -> Result<(), String> {
     } else {
         Ok(())
     }
+}
+
+/// For each server, whether it says nothing of its own: it need not be one of ours. What the main server says beside
+/// virtual hosts is often meant for these alone.
+fn servers_that_only_inherit(setup: &Setup<'_>) -> Vec<bool> {
+    let main = setup.main().config::<Pubcookie>();
+    let has_virtual_hosts = setup.servers().nth(1).is_some();
+    let shares_main = |server: Server<'_>| match (server.config::<Pubcookie>(), main) {
+        (Some(own), Some(main)) => std::ptr::eq(own, main),
+        _ => true,
+    };
+    setup
+        .servers()
+        .map(|server| has_virtual_hosts && shares_main(server))
+        .collect()
 }
 
 /// The server is about to start.
@@ -66,20 +93,6 @@ pub fn child_init(child: &ChildStart<'_>) {
 fn is_app_server(config: &ServerConfig) -> bool {
     let files = &config.key_files;
     !files.granting_certificates.is_empty() || (config.login.is_some() && files.granting_key.is_none())
-}
-
-fn warn_of_what_is_missing(config: &ServerConfig, server: Server<'_>, setup: &Setup<'_>) {
-    // What the main server says is often meant for its virtual hosts alone.
-    let answers_requests = server.is_virtual() || setup.servers().nth(1).is_none();
-    if config.login.is_none() && answers_requests {
-        let name = server.name();
-        log!(
-            Pubcookie,
-            server,
-            Warning,
-            "PubcookieLogin is not set for {name}: what Pubcookie protects there is answered 500"
-        );
-    }
 }
 
 /// One cache for the whole httpd: a granting cookie works once, at whichever host it is shown.
