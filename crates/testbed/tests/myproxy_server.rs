@@ -10,7 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use openssl::x509::X509;
-use testbed::{Accepts, Isolation, MyProxyServer, PrivateDirectory, pki, wait_until};
+use testbed::{
+    Accepts, GrantingCookies, Isolation, MyProxyServer, PrivateDirectory, artifact, pki, wait_until,
+};
 
 const LIMIT: Duration = Duration::from_secs(10);
 /// Set in the environment of the copy of this program that is to be killed.
@@ -101,6 +103,36 @@ fn issues_credentials_and_is_counted_stopped_and_restarted() {
             .success()
     );
     assert_eq!(server.issued().unwrap(), 3);
+}
+
+#[test]
+fn our_pam_module_is_asked_and_heard() {
+    let directory = PrivateDirectory::new("client").unwrap();
+    let granting = pki::self_signed(directory.path(), "granting", "login.example.org").unwrap();
+    let accepts = Accepts::GrantingCookies(GrantingCookies {
+        granting_certificates: vec![granting.certificate],
+        app_server_ids: vec!["app.example.org".to_owned()],
+        realms: Vec::new(),
+        encrypted: None,
+        max_age: None,
+        pam_module: artifact("libpam_pubcookie.so").unwrap().display().to_string(),
+    });
+    let server = MyProxyServer::builder(accepts).start().unwrap();
+    let logon = server
+        .stock_logon("alice", "hunter2-secret", &directory.join("none"))
+        .unwrap();
+    assert!(
+        String::from_utf8_lossy(&logon.stderr).contains("invalid password"),
+        "{logon:?}"
+    );
+    if server.isolation().has_private_syslog() {
+        let lines = server.syslog().lines();
+        let ours = lines.iter().find(|line| line.contains("pam_pubcookie"));
+        assert!(
+            ours.is_some_and(|line| line.contains("alice") && !line.contains("hunter2-secret")),
+            "{lines:?}"
+        );
+    }
 }
 
 #[test]
