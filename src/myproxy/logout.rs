@@ -34,7 +34,7 @@ pub fn in_this_place(request: &Request<'_>) -> Outcome {
 
 fn end_where_asked(request: &Request<'_>, place: &DirectoryConfig) {
     let Some(logout) = &place.logout else { return };
-    if !request.state::<MyProxy>().logged_out.get() && logout.is_match(&target(request.unparsed_uri())) {
+    if logout.is_match(&target(request.unparsed_uri())) {
         end_session(request);
     }
 }
@@ -69,9 +69,9 @@ pub fn end_session(request: &Request<'_>) {
     let Some(running) = config.running.get() else {
         return;
     };
-    request.first().state::<MyProxy>().logged_out.set(true);
     let identifiers = session::identifiers(request, config);
-    if identifiers.is_empty() {
+    // A place can be a logout URI and end the Pubcookie session too: once is enough.
+    if request.first().state::<MyProxy>().logged_out.replace(true) || identifiers.is_empty() {
         return;
     }
     session::clear_cookie(request, config);
