@@ -25,8 +25,8 @@ use crate::trust::TrustDirectory;
 pub struct ClientOptions {
     /// The servers, tried in this order, every address of each.
     pub servers: Vec<Server>,
-    /// Hashed directory of certification authorities with signing policies and revocation lists. It is read at each
-    /// logon, by the user that the process runs as then.
+    /// Hashed directory of certification authorities with signing policies and revocation lists. It is read
+    /// at each logon, by the user that the process runs as then.
     pub trust_directory: PathBuf,
     /// Limit for each connect, for the handshake and for each whole reply.
     pub reply_timeout: Duration,
@@ -46,8 +46,8 @@ impl ClientOptions {
     }
 }
 
-/// A client of one or more equivalent MyProxy servers. It holds no connection and may be shared between threads, and
-/// made in a process that then forks.
+/// A client of one or more equivalent MyProxy servers. It holds no connection and may be shared between
+/// threads, and made in a process that then forks.
 pub struct Client {
     servers: Vec<Server>,
     trust: TrustDirectory,
@@ -74,8 +74,9 @@ impl Client {
 
     /// Gets a credential for `key`. Blocks for the total time limit at most.
     ///
-    /// A server that cannot be reached or trusted is passed over for the next. The first one that can be gets the
-    /// request, and its answer stands: a pass phrase that was refused, or may have been used up, is shown to no other.
+    /// A server that cannot be reached or trusted is passed over for the next. The first one that can be gets
+    /// the request, and its answer stands: a pass phrase that was refused, or may have been used up, is shown
+    /// to no other.
     ///
     /// # Errors
     /// If no server could be asked, the first that was not trusted, or else the first that was not reached.
@@ -113,8 +114,8 @@ fn addresses(server: &Server, deadline: Deadline) -> Result<Vec<SocketAddr>, Err
     })
 }
 
-/// The first connection that opens. Otherwise the first failure of the gravest kind: a server that cannot be trusted
-/// needs somebody's care, one that is down comes back.
+/// The first connection that opens. Otherwise the first failure of the gravest kind: a server that cannot be
+/// trusted needs somebody's care, one that is down comes back.
 fn first_open<T>(
     candidates: impl Iterator<Item = T>,
     open: impl Fn(T) -> Result<Connection, Error>,

@@ -180,8 +180,8 @@ fn handshake_failure(server: &str, error: HandshakeError<TimedStream>) -> Error 
     }
 }
 
-/// A handshake that did not fail for the certificate. A MyProxy server whose own set-up is broken says so in plain
-/// text; OpenSSL has then read five bytes for a record header and refused them.
+/// A handshake that did not fail for the certificate. A MyProxy server whose own set-up is broken says so in
+/// plain text; OpenSSL has then read five bytes for a record header and refused them.
 fn not_tls(server: &str, mut stream: MidHandshakeSslStream<TimedStream>) -> Error {
     if let Some(words) = stream.get_mut().plain_text() {
         return Error::PlainText {

@@ -8,10 +8,12 @@ use crate::request::GetRequest;
 use crate::response::{self, Chain, MalformedAnswer, Response};
 use crate::trust::TrustDirectory;
 
-/// The first message: no delegation in the handshake (a GSI client could ask for one). It has to be alone in its record.
+/// The first message: no delegation in the handshake (a GSI client could ask for one). It has to be alone in
+/// its record.
 const NO_DELEGATION: &[u8] = b"0";
 
-/// Gets a credential. From the first message on the server has seen the pass phrase, so whatever happens is final.
+/// Gets a credential. From the first message on the server has seen the pass phrase, so whatever happens is
+/// final.
 pub fn get(
     mut connection: Connection,
     request: &GetRequest,

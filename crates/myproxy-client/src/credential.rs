@@ -13,8 +13,8 @@ use crate::error_queue::ErrorQueue;
 use crate::key::Key;
 use crate::trust::{self, TrustDirectory};
 
-/// A credential that has passed every check: its key fits, each certificate is signed by the next, all are valid now, and
-/// the last one chains to a trust root.
+/// A credential that has passed every check: its key fits, each certificate is signed by the next, all are
+/// valid now, and the last one chains to a trust root.
 #[derive(Clone)]
 pub struct Credential {
     certificate: X509,
@@ -71,14 +71,14 @@ impl Credential {
         })
     }
 
-    /// The subject of the certificate, in slash form: for a proxy certificate the user's name with numbers behind it
-    /// (`/DC=org/DC=example/CN=alice/CN=117266910`).
+    /// The subject of the certificate, in slash form: for a proxy certificate the user's name with numbers
+    /// behind it (`/DC=org/DC=example/CN=alice/CN=117266910`).
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// Whose credential it is: the subject of the end-entity certificate, in slash form (`/DC=org/DC=example/CN=alice`).
-    /// Other than [`Self::subject`] only for proxy certificates.
+    /// Whose credential it is: the subject of the end-entity certificate, in slash form
+    /// (`/DC=org/DC=example/CN=alice`). Other than [`Self::subject`] only for proxy certificates.
     pub fn identity(&self) -> &str {
         &self.identity
     }
@@ -88,8 +88,8 @@ impl Credential {
         self.not_after
     }
 
-    /// The file that grid clients read (`X509_USER_PROXY`): certificate, private key and chain, in PEM. It belongs into a
-    /// file of mode 0600.
+    /// The file that grid clients read (`X509_USER_PROXY`): certificate, private key and chain, in PEM. It
+    /// belongs into a file of mode 0600.
     pub fn to_pem(&self, format: KeyFormat) -> Result<Zeroizing<Vec<u8>>, ErrorStack> {
         let _queue = ErrorQueue::guard();
         let key = Zeroizing::new(match format {

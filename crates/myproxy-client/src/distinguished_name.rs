@@ -31,8 +31,8 @@ pub fn slash_form(name: &X509NameRef) -> String {
     text
 }
 
-/// Whether two names in slash form are the same: without regard to case, and to which of its names an e-mail or user
-/// identifier attribute goes by, as the Globus libraries compare them.
+/// Whether two names in slash form are the same: without regard to case, and to which of its names an e-mail
+/// or user identifier attribute goes by, as the Globus libraries compare them.
 pub fn same(left: &str, right: &str) -> bool {
     normalised(left) == normalised(right)
 }

@@ -60,11 +60,9 @@ pub enum Error {
         /// The system's error.
         cause: io::Error,
     },
-    /// Plain text came in place of a TLS handshake: how a MyProxy server reports that its own set-up (host certificate,
-    /// key, trust directory) is broken.
-    #[error(
-        "{server} answered without TLS: its set-up is broken, or it is no MyProxy server (its words: \"{words}\")"
-    )]
+    /// Plain text came in place of a TLS handshake: how a MyProxy server reports that its own set-up (host
+    /// certificate, key, trust directory) is broken.
+    #[error("{server} answered without TLS: broken set-up, or no MyProxy server (its words: \"{words}\")")]
     PlainText {
         /// Host and port.
         server: String,
@@ -201,7 +199,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Reads the words of myproxy-server 6.2. The first line that is known decides: later ones may hold free text.
+    /// Reads the words of myproxy-server 6.2. The first line that is known decides: later ones may hold free
+    /// text.
     pub(crate) fn from_words(words: &ServerWords) -> Self {
         words
             .0

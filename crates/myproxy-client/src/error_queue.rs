@@ -1,5 +1,5 @@
-//! OpenSSL keeps the errors of a thread in a queue. One left behind would be taken for its own by the next user of
-//! OpenSSL in that thread, which in httpd is mod_ssl.
+//! OpenSSL keeps the errors of a thread in a queue. One left behind would be taken for its own by the next
+//! user of OpenSSL in that thread, which in httpd is mod_ssl.
 
 use openssl::error::ErrorStack;
 

@@ -1,5 +1,5 @@
-//! Is this server the one we meant? RFC 2818, section 3.1, with the wildcards and the old forms of a common name that
-//! the MyProxy clients of Debian accept.
+//! Is this server the one we meant? RFC 2818, section 3.1, with the wildcards and the old forms of a common
+//! name that the MyProxy clients of Debian accept.
 
 use std::net::IpAddr;
 
@@ -104,8 +104,8 @@ impl Names {
     }
 }
 
-/// Label by label and without regard to case; a `*` that ends a label of the certificate's name stands for the rest of
-/// that label (`*.example.org`, `login*.example.org`).
+/// Label by label and without regard to case; a `*` that ends a label of the certificate's name stands for
+/// the rest of that label (`*.example.org`, `login*.example.org`).
 fn dns_name_matches(certificate: &str, expected: &str) -> bool {
     let (mut left, mut right) = (certificate.split('.'), without_root(expected).split('.'));
     loop {

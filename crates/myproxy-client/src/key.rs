@@ -64,7 +64,8 @@ pub enum KeyError {
     OpenSsl(#[from] ErrorStack),
 }
 
-/// An RSA private key of at least 2048 bits. A clone is the same key; OpenSSL zeroises it with the last of them.
+/// An RSA private key of at least 2048 bits. A clone is the same key; OpenSSL zeroises it with the last of
+/// them.
 #[derive(Clone)]
 pub struct Key(PKey<Private>);
 

@@ -2,7 +2,8 @@
 //! authority, or a proxy certificate delegated from a credential that its owner stored there.
 //!
 //! ```no_run
-//! use myproxy_client::{Client, ClientOptions, GetRequest, Key, KeyFormat, KeySpec, Lifetime, PassPhrase, UserName};
+//! use myproxy_client::{Client, ClientOptions, GetRequest, Key, KeyFormat, KeySpec};
+//! use myproxy_client::{Lifetime, PassPhrase, UserName};
 //!
 //! let client = Client::new(ClientOptions::new(vec!["myproxy.example.org".parse()?]))?;
 //! let key = Key::generate(KeySpec::Rsa2048)?;
@@ -20,8 +21,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The protocol is that of the Grid Community Toolkit's MyProxy 2 (its document `PROTOCOL`) as the server really
-//! speaks it: over TLS 1.2 or 1.3, without framing, one message a write.
+//! The protocol is that of the Grid Community Toolkit's MyProxy 2 (its document `PROTOCOL`) as the server
+//! really speaks it: over TLS 1.2 or 1.3, without framing, one message a write.
 //!
 //! Nothing here logs; what happened is in the [`Error`]. Calls block, for at most the time limits of
 //! [`ClientOptions`], and leave OpenSSL's error queue empty.

@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 /// Longest user name, credential name and pass phrase, in bytes: the server silently cuts a pass phrase here.
 const LONGEST_INPUT: usize = 1024;
 
-/// The keys of the protocol. The server looks them up as substrings of the whole message, so that none may occur
-/// inside a value.
+/// The keys of the protocol. The server looks them up as substrings of the whole message, so that none may
+/// occur inside a value.
 const KEYS: [&str; 14] = [
     "VERSION=",
     "COMMAND=",
@@ -128,7 +128,8 @@ impl fmt::Debug for PassPhrase {
 pub struct Lifetime(u32);
 
 impl Lifetime {
-    /// From 1 second to what a C `int` holds (68 years). Zero is refused: the server answers it with an expired certificate.
+    /// From 1 second to what a C `int` holds (68 years). Zero is refused: the server answers it with an
+    /// expired certificate.
     pub fn from_seconds(seconds: u32) -> Result<Self, InvalidInput> {
         match seconds {
             0 => Err(InvalidInput {

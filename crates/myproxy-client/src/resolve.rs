@@ -7,8 +7,8 @@ use std::thread;
 
 use crate::deadline::Deadline;
 
-/// Every address of `host`, in the system's order of preference. A look-up that outlasts `deadline` fails with
-/// [`io::ErrorKind::TimedOut`]; its thread ends as soon as the system's resolver gives up.
+/// Every address of `host`, in the system's order of preference. A look-up that outlasts `deadline` fails
+/// with [`io::ErrorKind::TimedOut`]; its thread ends as soon as the system's resolver gives up.
 pub fn resolve(host: &str, port: u16, deadline: Deadline) -> io::Result<Vec<SocketAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);

@@ -1,5 +1,5 @@
-//! The server's answers: text messages that end in NUL, and the certificate chain. There is no framing, so each parser
-//! says `None` as long as bytes are missing, and otherwise how many it took.
+//! The server's answers: text messages that end in NUL, and the certificate chain. There is no framing, so
+//! each parser says `None` as long as bytes are missing, and otherwise how many it took.
 
 use crate::error::ServerWords;
 
@@ -134,7 +134,8 @@ fn incomplete<T>(received: &[u8]) -> Parsed<T> {
     }
 }
 
-/// The length of the DER SEQUENCE that begins here, with its header; `Ok(None)` as long as the header is incomplete,
+/// The length of the DER SEQUENCE that begins here, with its header; `Ok(None)` as long as the header is
+/// incomplete,
 /// `Err(None)` where no SEQUENCE with a length in its shortest form begins.
 fn der_length(bytes: &[u8]) -> Result<Option<usize>, Option<MalformedAnswer>> {
     match bytes {

@@ -25,7 +25,8 @@ pub enum ServerIdentity {
     HostName,
     /// Another host name: the server is behind address translation, or known here by an alias.
     Name(String),
-    /// Exactly this subject, in slash form (`/DC=org/DC=example/CN=host/myproxy.example.org`), without regard to case.
+    /// Exactly this subject, in slash form (`/DC=org/DC=example/CN=host/myproxy.example.org`), without regard
+    /// to case.
     DistinguishedName(String),
 }
 

@@ -92,9 +92,9 @@ fn parse_line(line: &str, entries: &mut Vec<Entry>) -> Result<(), &'static str> 
             entry.subjects.extend(subjects(value)?);
             Ok(())
         }
-        ("access_id_CA" | "pos_rights" | "cond_subjects", _) => Err(
-            "expected X509 after access_id_CA, \"globus CA:sign\" after pos_rights, globus after cond_subjects",
-        ),
+        ("access_id_CA" | "pos_rights" | "cond_subjects", _) => {
+            Err("expected \"access_id_CA X509\", \"pos_rights globus CA:sign\" or \"cond_subjects globus\"")
+        }
         _ => Err("expected access_id_CA, pos_rights or cond_subjects"),
     }
 }
@@ -136,8 +136,8 @@ fn subjects(value: &str) -> Result<Vec<String>, &'static str> {
     }
 }
 
-/// Whether a subject fits a pattern. As in the Globus libraries the last `*` stands for one or more characters and
-/// any other `*` for itself.
+/// Whether a subject fits a pattern. As in the Globus libraries the last `*` stands for one or more
+/// characters and any other `*` for itself.
 fn matches(pattern: &str, subject: &str) -> bool {
     if distinguished_name::same(pattern, subject) {
         return true;
@@ -211,11 +211,14 @@ mod tests {
 
     #[test]
     fn several_authorities_keep_apart() {
-        let text = "access_id_CA X509 '/CN=A'\npos_rights globus CA:sign\ncond_subjects globus '\"/CN=a/*\"'\n\
-                    access_id_CA X509 '/CN=B'\npos_rights globus CA:sign\ncond_subjects globus '\"/CN=b/*\"'\n";
-        let policy = SigningPolicy::parse(text).unwrap();
-        assert!(policy.allows("/CN=A", "/CN=a/CN=x") && policy.allows("/CN=B", "/CN=b/CN=x"));
-        assert!(!policy.allows("/CN=A", "/CN=b/CN=x") && !policy.allows("/CN=B", "/CN=a/CN=x"));
+        let entry = |name: &str| {
+            format!(
+                "access_id_CA X509 '/CN={name}'\npos_rights globus CA:sign\ncond_subjects globus '\"/CN={name}/*\"'\n"
+            )
+        };
+        let policy = SigningPolicy::parse(&(entry("A") + &entry("B"))).unwrap();
+        assert!(policy.allows("/CN=A", "/CN=A/CN=x") && policy.allows("/CN=B", "/CN=B/CN=x"));
+        assert!(!policy.allows("/CN=A", "/CN=B/CN=x") && !policy.allows("/CN=B", "/CN=A/CN=x"));
     }
 
     #[test]

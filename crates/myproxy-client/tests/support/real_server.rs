@@ -1,5 +1,5 @@
-//! The myproxy-server of the system, in namespaces of its own: its PAM files replace `/etc/pam.d` there, and it ends
-//! with them.
+//! The myproxy-server of the system, in namespaces of its own: its PAM files replace `/etc/pam.d` there, and
+//! it ends with them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -25,8 +25,8 @@ pub struct RealServer {
 /// Where the server's credentials come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// From its own authority, for who knows [`PASS_PHRASE`]. Users: alice, and eve, whose name the signing policy of
-    /// the authority does not allow.
+    /// From its own authority, for who knows [`PASS_PHRASE`]. Users: alice, and eve, whose name the signing
+    /// policy of the authority does not allow.
     Authority,
     /// From what users stored.
     Stored,
@@ -45,7 +45,8 @@ impl RealServer {
             command.args(["--user", "--map-root-user"]);
         }
         let process = command
-            // The server goes to the background; the first process of the namespace stays until its input ends.
+            // The server goes to the background; the first process of the namespace stays until its input
+            // ends.
             .args(["sh", "-c", "mount --bind \"$0\" /etc/pam.d && \"$@\" && exec cat"])
             .arg(root.join("pam.d"))
             .args(["/usr/sbin/myproxy-server", "-l", "127.0.0.1", "-p", "0"])

@@ -1,4 +1,5 @@
-//! `mod-myproxy logon`: what `myproxy-logon` does, with the options that both have by the same names and defaults.
+//! `mod-myproxy logon`: what `myproxy-logon` does, with the options that both have by the same names and
+//! defaults.
 
 use std::env;
 use std::fs::Permissions;
@@ -17,8 +18,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-/// Fetches a credential from a MyProxy server, for the pass phrase of an account there, and writes certificate, private
-/// key and chain to the file where grid clients look for it.
+/// Fetches a credential from a MyProxy server, for the pass phrase of an account there, and writes
+/// certificate, private key and chain to the file where grid clients look for it.
 ///
 /// The pass phrase is asked for on the terminal, or read from standard input with -S.
 ///
@@ -26,8 +27,8 @@ use zeroize::Zeroizing;
 /// /etc/grid-security/certificates.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The server, or several separated by commas, tried in this order; NAME is the host name in its certificate where
-    /// it is another
+    /// The server, or several separated by commas, tried in this order; NAME is the host name in its
+    /// certificate where it is another
     #[arg(
         short = 's',
         long = "pshost",
@@ -38,10 +39,17 @@ pub struct Arguments {
     servers: Vec<String>,
 
     /// Port of the servers that are named without one
-    #[arg(short = 'p', long = "psport", value_name = "PORT", env = "MYPROXY_SERVER_PORT", default_value_t = DEFAULT_PORT)]
+    #[arg(
+        short = 'p',
+        long = "psport",
+        value_name = "PORT",
+        env = "MYPROXY_SERVER_PORT"
+    )]
+    #[arg(default_value_t = DEFAULT_PORT)]
     port: u16,
 
-    /// Subject that the server's certificate must have, as /DC=org/CN=host; replaces the check of its host name
+    /// Subject that the server's certificate must have, as /DC=org/CN=host; replaces the check of its host
+    /// name
     #[arg(long, value_name = "DN", env = "MYPROXY_SERVER_DN")]
     server_dn: Option<String>,
 
@@ -186,8 +194,8 @@ impl Destination {
     }
 }
 
-/// Replaces the file at once, so that whoever reads it finds the old credential or the new one. It has mode 0600 from
-/// the beginning.
+/// Replaces the file at once, so that whoever reads it finds the old credential or the new one. It has mode
+/// 0600 from the beginning.
 fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
