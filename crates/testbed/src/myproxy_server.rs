@@ -41,6 +41,11 @@ exit 1
 const END_SERVER: &str = r#"pid_file=$1/server/run/myproxy-server.pid
 [ -s "$pid_file" ] || sleep 0.3
 pid=$(cat "$pid_file") && group=$(cut -d ' ' -f 5 "/proc/$pid/stat") && kill -s KILL -- "-$group"
+# Killed, it still listens for a moment.
+for _ in 1 2 3 4 5 6 7 8 9; do
+    grep -q -v ') Z ' "/proc/$pid/stat" || break
+    sleep 0.05
+done
 for copies in /tmp/pam.?; do
     [ -d "$copies" ] || continue
     sleep 0.1
