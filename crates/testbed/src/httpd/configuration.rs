@@ -250,7 +250,7 @@ impl HttpdBuilder {
         text.push_str(
             "LogFormat \"%h %l %u %t \\\"%r\\\" %>s %b \\\"%{Referer}i\\\" \\\"%{User-Agent}i\\\"\" combined\n\
              CustomLog access.log combined\n\
-             SSLSessionCache none\n\
+             SSLSessionCache shmcb:run/tls-sessions(512000)\n\
              DocumentRoot htdocs\n\
              <Directory />\nAllowOverride None\nRequire all denied\n</Directory>\n\
              ",
