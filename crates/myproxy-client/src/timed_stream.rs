@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::error::ServerWords;
+use crate::response::{self, Response};
 
 /// How many bytes of an answer that is not TLS are kept.
 const LONGEST_PLAIN_TEXT: u64 = 1024;
@@ -47,10 +48,19 @@ impl TimedStream {
         let mut text = self.beginning.clone();
         // An error ends the text as well as the end of the stream does.
         let _ = self.take(LONGEST_PLAIN_TEXT).read_to_end(&mut text);
-        let end = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
-        Some(ServerWords::from_lines(
-            text[..end].trim_ascii_end().split(|&byte| byte == b'\n'),
-        ))
+        text.push(0);
+        // The real server's text is a response, as it would be inside TLS.
+        match response::response(&text) {
+            Ok(Some((Response::Refused(words), _))) => Some(words),
+            _ => {
+                let lines = text
+                    .split(|&byte| byte == 0)
+                    .next()
+                    .unwrap_or_default()
+                    .trim_ascii_end();
+                Some(ServerWords::from_lines(lines.split(|&byte| byte == b'\n')))
+            }
+        }
     }
 
     /// Runs `operation` with the socket's time-out set to the time left.

@@ -305,6 +305,22 @@ fn a_server_that_is_down_is_passed_over_and_one_that_refuses_is_not() {
     );
 }
 
+/// The server reads its key at each connection, and says in plain text that it cannot.
+#[test]
+fn a_server_with_a_broken_set_up_says_so() {
+    let server = RealServer::start(Kind::Authority, "TLS1_3_VERSION");
+    fs::remove_file(server.path("host.key")).unwrap();
+    let error = server
+        .client()
+        .get(&request("alice", PASS_PHRASE), &shared_key())
+        .unwrap_err();
+    let Error::PlainText { words, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(words.as_str(), "authentication failed");
+    assert_eq!(error.class(), ErrorClass::Unreachable);
+}
+
 #[test]
 fn one_client_serves_many_threads() {
     let server = RealServer::start(Kind::Authority, "TLS1_3_VERSION");

@@ -18,14 +18,19 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-/// Fetches a credential from a MyProxy server, for the pass phrase of an account there, and writes
-/// certificate, private key and chain to the file where grid clients look for it.
-///
-/// The pass phrase is asked for on the terminal, or read from standard input with -S.
-///
-/// Trust roots are read from the hashed directory X509_CERT_DIR, or ~/.globus/certificates, or
-/// /etc/grid-security/certificates.
+const AFTER_HELP: &str = "\
+Writes certificate, private key and chain to the file where grid clients look for a credential. The \
+pass phrase of the account is asked for on the terminal, or read from standard input with -S.
+
+The server's certificate is checked against the hashed directory of certification authorities \
+X509_CERT_DIR, else ~/.globus/certificates, else /etc/grid-security/certificates.
+
+Example:
+  mod-myproxy logon -s myproxy.example.org -l alice -t 24";
+
+/// The options of `myproxy-logon`, and a few besides.
 #[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Arguments {
     /// The server, or several separated by commas, tried in this order; NAME is the host name in its
     /// certificate where it is another
