@@ -170,7 +170,9 @@ fn a_browser_trusts_its_authority_alone() -> Result<()> {
     } = bed(Mpm::Event, "")?;
     let stranger = Authority::new(_directory.path(), "stranger")?;
     let url = httpd.url("app.demo.localhost", "/");
-    assert!(Browser::new(stranger.certificate())?.get(&url).is_err());
+    let browser = Browser::new(stranger.certificate())?;
+    assert!(browser.get(&url).is_err());
+    assert!(browser.raw(&url, b"GET / HTTP/1.0\r\n\r\n").is_err());
     Ok(())
 }
 
