@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use anyhow::Result;
+use testbed::PrivateDirectory;
 use testbed::application::Seen;
 use testbed::pki::Authority;
-use testbed::private_directory::PrivateDirectory;
 use testbed::site::{AppServer, Site, SiteBuilder};
 
 /// Logs in as `user` and looks at what the application was told, at the log, and at what is left.
@@ -16,11 +16,19 @@ fn expect_failure(site: &Site, user: &str, class: &str, words: &str) -> Result<(
     let page = site.log_in_as(&site.browser()?, &site.url("/app"), user, testbed::site::PASSWORD)?;
     let page = Seen::in_page(&page.body)?;
     assert_eq!(page.variable("X509_USER_PROXY"), None);
-    assert_eq!(page.variable("MYPROXY_ERROR"), Some(class), "{:?}", page.variable("MYPROXY_ERROR_DESC"));
+    assert_eq!(
+        page.variable("MYPROXY_ERROR"),
+        Some(class),
+        "{:?}",
+        page.variable("MYPROXY_ERROR_DESC")
+    );
     let line = log.wait_for(&format!("no credential for {user}"), Duration::from_secs(5))?;
     assert!(line.contains(words), "{line}");
     let stored = site.stored_credentials()?;
-    assert!(stored.iter().all(|name| name.starts_with('.')), "left behind: {stored:?}");
+    assert!(
+        stored.iter().all(|name| name.starts_with('.')),
+        "left behind: {stored:?}"
+    );
     Ok(())
 }
 
@@ -47,7 +55,10 @@ fn an_empty_or_impossible_myproxy_user_is_refused_before_anything_is_sent() -> R
         .start()?;
     let page = Seen::in_page(&site.log_in(&site.browser()?, "/app")?.body)?;
     assert_eq!(page.variable("MYPROXY_ERROR"), Some("refused"));
-    assert!(page.variable("MYPROXY_ERROR_DESC").is_some_and(|words| words.contains("MyProxyUser")));
+    assert!(
+        page.variable("MYPROXY_ERROR_DESC")
+            .is_some_and(|words| words.contains("MyProxyUser"))
+    );
     assert_eq!(site.myproxy.syslog().count("Connection from"), 0);
     Ok(())
 }

@@ -29,7 +29,12 @@ fn the_logout_uri_is_matched_with_the_decoded_path_and_the_query() -> Result<()>
     let site = Site::builder()
         .app_server(AppServer::new("app").configuration("MyProxyLogoutURI ^/bye$|^/portal\\?action=logout$"))
         .start()?;
-    for (uri, ends) in [("/b%79e", true), ("/portal?action=logout", true), ("/portal?action=stay", false), ("/bye/not", false)] {
+    for (uri, ends) in [
+        ("/b%79e", true),
+        ("/portal?action=logout", true),
+        ("/portal?action=stay", false),
+        ("/bye/not", false),
+    ] {
         let browser = site.browser()?;
         site.log_in(&browser, "/app")?;
         browser.get(&site.url(uri))?;
@@ -45,12 +50,20 @@ fn a_made_up_session_ends_nothing() -> Result<()> {
     site.log_in(&browser, "/app")?;
     let sessions = site.stored_sessions()?;
     let stranger = site.browser()?;
-    for value in ["x", "../../etc/passwd", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+    for value in [
+        "x",
+        "../../etc/passwd",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    ] {
         stranger.set_cookie(&site.url("/"), &format!("MM_SESSION={value}; Path=/; Secure"))?;
         let page = stranger.get(&site.url("/logout"))?;
         assert_eq!(page.status, 200);
         assert!(alices_file(&site).exists());
-        assert_eq!(site.stored_sessions()?, sessions, "a session was adopted or ended: {value}");
+        assert_eq!(
+            site.stored_sessions()?,
+            sessions,
+            "a session was adopted or ended: {value}"
+        );
     }
     Ok(())
 }
@@ -84,29 +97,47 @@ fn a_logout_during_a_logon_leaves_nothing() -> Result<()> {
             let logon = scope.spawn(|| browser.get(&site.url("/app")).map(|page| page.body.clone()));
             thread::sleep(Duration::from_millis(pause));
             other_tab.get(&site.url("/logout"))?;
-            let page = logon.join().map_err(|_| anyhow::anyhow!("the logon panicked"))??;
+            let page = logon
+                .join()
+                .map_err(|_| anyhow::anyhow!("the logon panicked"))??;
             ensure!(Seen::in_page(&page)?.variable("REMOTE_USER") == Some("alice"));
             anyhow::Ok(())
         })?;
-        assert!(!alices_file(&site).exists(), "left behind by a logout {pause} ms after the logon began");
+        assert!(
+            !alices_file(&site).exists(),
+            "left behind by a logout {pause} ms after the logon began"
+        );
     }
     Ok(())
 }
 
 #[test]
 fn what_is_idle_or_orphaned_is_swept() -> Result<()> {
-    let site = Site::builder().configuration("MyProxySweepInterval 1\nMyProxySessionIdle 3600").start()?;
+    let site = Site::builder()
+        .configuration("MyProxySweepInterval 1\nMyProxySessionIdle 3600")
+        .start()?;
     let browser = site.browser()?;
     site.log_in(&browser, "/app")?;
     assert!(alices_file(&site).exists());
     // As if the browser had been closed two hours ago.
     let long_ago = SystemTime::now() - Duration::from_secs(7200);
-    for session in site.stored_sessions()?.iter().filter(|name| !name.starts_with('.')) {
-        fs::File::options().write(true).open(site.session_directory().join(session))?.set_modified(long_ago)?;
+    for session in site
+        .stored_sessions()?
+        .iter()
+        .filter(|name| !name.starts_with('.'))
+    {
+        fs::File::options()
+            .write(true)
+            .open(site.session_directory().join(session))?
+            .set_modified(long_ago)?;
     }
     let deadline = Instant::now() + Duration::from_secs(20);
     while alices_file(&site).exists() {
-        ensure!(Instant::now() < deadline, "the sweep did not come: {}", site.httpd.log().text());
+        ensure!(
+            Instant::now() < deadline,
+            "the sweep did not come: {}",
+            site.httpd.log().text()
+        );
         thread::sleep(Duration::from_millis(100));
     }
     let page = Seen::in_page(&browser.get(&site.url("/app"))?.body)?;

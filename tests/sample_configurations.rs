@@ -3,17 +3,25 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
+use testbed::PrivateDirectory;
 use testbed::httpd::Httpd;
 use testbed::pki::{self, Authority};
-use testbed::private_directory::PrivateDirectory;
 
 /// Loads a sample with the paths of this test in place of those in `/etc`.
 fn load(sample: &str, definitions: &[(&str, String)], directory: &PrivateDirectory) -> Result<()> {
-    let defined: String = definitions.iter().map(|(name, value)| format!("Define {name} \"{value}\"\n")).collect();
+    let defined: String = definitions
+        .iter()
+        .map(|(name, value)| format!("Define {name} \"{value}\"\n"))
+        .collect();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf").join(sample);
     let configuration = format!("{defined}Include \"{}\"", sample.display());
-    let result = Httpd::builder(directory.path())?.with_our_modules().configuration(&configuration).configtest()?;
-    result.map(drop).map_err(|refusal| anyhow!("{} is refused: {refusal}", sample.display()))
+    let result = Httpd::builder(directory.path())?
+        .with_our_modules()
+        .configuration(&configuration)
+        .configtest()?;
+    result
+        .map(drop)
+        .map_err(|refusal| anyhow!("{} is refused: {refusal}", sample.display()))
 }
 
 /// Keys as the quick start makes them, for `host`.

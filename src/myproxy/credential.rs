@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use credential_store::{Credential, Lookup};
+use credential_store::{Credential, Lookup, Record};
 
 use super::config::{DirectoryConfig, ServerConfig};
 use super::identity::Identity;
@@ -12,6 +12,44 @@ use super::shortfall::{Class, Shortfall};
 use super::start::Running;
 use super::{MyProxy, meeting};
 use crate::httpd::Request;
+
+/// What was decided about a request.
+pub struct Verdict {
+    /// Whose credential it was about, where there was anybody.
+    record: Option<Record>,
+    /// The credential, or why there is none.
+    pub result: Result<Credential, Shortfall>,
+}
+
+impl Verdict {
+    /// Decides about a request. May fetch a credential.
+    ///
+    /// A subrequest, or an internal redirect, that is about the same takes over what was decided before it: a
+    /// granting cookie is shown to the MyProxy server once.
+    pub fn on(request: &Request<'_>, place: &DirectoryConfig) -> Self {
+        match Wanted::of(request, place) {
+            Err(shortfall) => Verdict {
+                record: None,
+                result: Err(shortfall),
+            },
+            Ok(wanted) => {
+                let before = before(request, &wanted.identity.record);
+                Verdict {
+                    result: before.unwrap_or_else(|| wanted.get()),
+                    record: Some(wanted.identity.record),
+                }
+            }
+        }
+    }
+}
+
+/// What a request that this one comes from was told about the same.
+fn before(request: &Request<'_>, record: &Record) -> Option<Result<Credential, Shortfall>> {
+    std::iter::successors(request.origin(), Request::origin)
+        .filter_map(|origin| origin.state::<MyProxy>().verdict.get())
+        .find(|verdict| verdict.record.as_ref() == Some(record))
+        .map(|verdict| verdict.result.clone().map_err(Shortfall::as_told))
+}
 
 /// All that a decision needs to know.
 pub struct Wanted<'r> {
@@ -24,30 +62,32 @@ pub struct Wanted<'r> {
     pub now: SystemTime,
 }
 
-/// The credential for a request, or why there is none. May fetch one.
-pub fn of_request(request: &Request<'_>, place: &DirectoryConfig) -> Result<Credential, Shortfall> {
-    let not_ready = || Shortfall::new(Class::Store, "the module was not started for this server");
-    let config = request.server_config::<MyProxy>().ok_or_else(not_ready)?;
-    let running = config.running.get().ok_or_else(not_ready)?;
-    let Some(identity) = Identity::of(request, config, place)? else {
-        return Err(Shortfall::new(Class::None, "there is no user"));
-    };
-    let now = UNIX_EPOCH + Duration::from_micros(request.time_microseconds().unsigned_abs());
-    Wanted {
-        request,
-        config,
-        running,
-        place,
-        identity,
-        now,
+impl<'r> Wanted<'r> {
+    fn of(request: &'r Request<'r>, place: &'r DirectoryConfig) -> Result<Self, Shortfall> {
+        let not_ready = || Shortfall::new(Class::Store, "the module was not started for this server");
+        let config = request.server_config::<MyProxy>().ok_or_else(not_ready)?;
+        let running = config.running.get().ok_or_else(not_ready)?;
+        let nobody = || Shortfall::new(Class::None, "there is no user");
+        let identity = Identity::of(request, config, place)?.ok_or_else(nobody)?;
+        let now = UNIX_EPOCH + Duration::from_micros(request.time_microseconds().unsigned_abs());
+        Ok(Wanted {
+            request,
+            config,
+            running,
+            place,
+            identity,
+            now,
+        })
     }
-    .get()
 }
 
 impl Wanted<'_> {
     /// A granting cookie in this request leads to a logon; otherwise the stored credential serves; otherwise
     /// a granting cookie that waits in the session is tried again.
     fn get(&self) -> Result<Credential, Shortfall> {
+        if self.request.first().state::<MyProxy>().logged_out.get() {
+            return Err(Shortfall::new(Class::None, "this request logged the user out"));
+        }
         if let Some(cookie) = meeting::granting_cookie(self.request, self.place.forward()) {
             let session = session::begin(self.request, self.config, self.running, &self.identity, self.now)?;
             return logon::log_on(self, &session, &Proof::of_this_login(cookie)?);
@@ -108,10 +148,9 @@ impl Wanted<'_> {
             return logon::log_on(self, session, &proof);
         }
         // What kept the last logon from succeeding says more than that there is nothing.
-        let last = session.session.last_failure();
-        let last = last.and_then(|failure| Some((Class::from_name(&failure.class)?, &failure.description)));
-        Err(last.map_or(shortfall, |(class, description)| {
-            Shortfall::new(class, description)
-        }))
+        Err(session
+            .session
+            .last_failure()
+            .map_or(shortfall, Shortfall::of_another))
     }
 }

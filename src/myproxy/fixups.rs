@@ -2,9 +2,8 @@
 
 use std::cell::{Cell, OnceCell};
 
-use credential_store::Credential;
-
-use super::credential;
+use super::config::DirectoryConfig;
+use super::credential::Verdict;
 use super::shortfall::{Class, Shortfall};
 use super::{MyProxy, environment, log, session};
 use crate::httpd::{Outcome, Request};
@@ -13,7 +12,7 @@ use crate::httpd::{Outcome, Request};
 #[derive(Default)]
 pub struct RequestState {
     /// What was decided about its credential.
-    verdict: OnceCell<Result<Credential, Shortfall>>,
+    pub verdict: OnceCell<Verdict>,
     /// Whether its session has been ended.
     pub logged_out: Cell<bool>,
 }
@@ -33,33 +32,30 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
     // cookie is no application's.
     environment::remove_foreign(request, place);
     if place.credential() {
-        environment::export(request, place, verdict(request));
+        environment::export(request, place, &verdict(request, place).result);
     }
     session::hide_cookie(request, config);
     Outcome::Declined
 }
 
-/// The decision about a request. A subrequest or internal redirect of the same user in a place that wants
-/// the same takes over what the first request was told.
-fn verdict<'r>(request: &Request<'r>) -> &'r Result<Credential, Shortfall> {
+/// The decision about a request, made once.
+fn verdict<'r>(request: &Request<'r>, place: &DirectoryConfig) -> &'r Verdict {
     request.state::<MyProxy>().verdict.get_or_init(|| {
-        let verdict = if request.first().state::<MyProxy>().logged_out.get() {
-            Err(Shortfall::new(Class::None, "this request logged the user out"))
-        } else {
-            match request.directory_config::<MyProxy>() {
-                Some(place) => credential::of_request(request, place),
-                None => Err(Shortfall::new(Class::Store, "the configuration was not made")),
-            }
-        };
-        if let Err(shortfall) = &verdict {
-            let class = shortfall.class.as_str();
-            log!(
-                request,
-                Debug,
-                "no credential: {class}: {}",
-                shortfall.description()
-            );
+        let verdict = Verdict::on(request, place);
+        if let Err(shortfall) = &verdict.result {
+            tell(request, shortfall);
         }
         verdict
     })
+}
+
+/// That a user has to log in again is no error; that a logon failed is one, once.
+fn tell(request: &Request<'_>, shortfall: &Shortfall) {
+    let user = request.user().ok().flatten().unwrap_or("nobody");
+    let (class, words) = (shortfall.class.as_str(), shortfall.description());
+    match shortfall.class {
+        Class::None | Class::Expired => log!(request, Debug, "no credential for {user}: {class}: {words}"),
+        _ if shortfall.told => log!(request, Debug, "no credential for {user}: still {class}: {words}"),
+        _ => log!(request, Error, "no credential for {user}: {class}: {words}"),
+    }
 }

@@ -1,7 +1,6 @@
 //! The end of a session: its credential goes at once.
 
 use std::borrow::Cow;
-use std::time::SystemTime;
 
 use credential_store::SessionId;
 use percent_encoding::percent_decode;
@@ -75,16 +74,15 @@ pub fn end_session(request: &Request<'_>) {
         return;
     }
     session::clear_cookie(request, config);
-    let now = SystemTime::now();
     for id in &identifiers {
-        end(request, running, id, now);
+        end(request, running, id);
     }
 }
 
-/// Ends one session. First its tombstone, so that no logon in flight publishes anything for it any more; then
-/// its credential is erased.
-pub fn end(request: &Request<'_>, running: &Running, id: &SessionId, now: SystemTime) {
-    let result = running.sessions.end(id, now).and_then(|ended| match ended {
+/// Ends one session. First its file is removed, so that no logon in flight publishes anything for it any more;
+/// then its credential is erased.
+pub fn end(request: &Request<'_>, running: &Running, id: &SessionId) {
+    let result = running.sessions.end(id).and_then(|ended| match ended {
         Some(ended) => running
             .credentials
             .erase(&ended)

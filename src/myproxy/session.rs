@@ -38,9 +38,9 @@ pub fn find(
             }
             // A session whose user has changed is over, and so is one that was idle: its credential goes.
             SessionLookup::OtherUser | SessionLookup::Idle | SessionLookup::Live(_) => {
-                logout::end(request, running, &id, now);
+                logout::end(request, running, &id);
             }
-            SessionLookup::Ended | SessionLookup::Unknown => {}
+            SessionLookup::Unknown => {}
         }
     }
     Ok(None)
@@ -59,7 +59,7 @@ pub fn begin(
         .sessions
         .create(&identity.record.web_user, &identity.name, now)?;
     for old in identifiers(request, config) {
-        if let Some(ended) = running.sessions.end(&old, now)? {
+        if let Some(ended) = running.sessions.end(&old)? {
             let same = *ended.credential() == identity.name && *ended.web_user() == identity.record.web_user;
             if !same {
                 running.credentials.erase(&ended)?;

@@ -54,6 +54,8 @@ pub struct Shortfall {
     pub class: Class,
     /// In words, for `MYPROXY_ERROR_DESC`: printable ASCII, 200 characters at most.
     description: String,
+    /// Whether the log has it already: another request met it first.
+    pub told: bool,
 }
 
 impl Shortfall {
@@ -62,7 +64,22 @@ impl Shortfall {
         const LONGEST: usize = 200;
         let printable = |letter: char| if matches!(letter, ' '..='~') { letter } else { '?' };
         let description = words.to_string().chars().take(LONGEST).map(printable).collect();
-        Shortfall { class, description }
+        Shortfall {
+            class,
+            description,
+            told: false,
+        }
+    }
+
+    /// What another request met and told.
+    pub fn of_another(failure: &credential_store::Failure) -> Self {
+        let class = Class::from_name(&failure.class).unwrap_or(Class::Store);
+        Shortfall::new(class, &failure.description).as_told()
+    }
+
+    /// The same, with the log having it already.
+    pub fn as_told(self) -> Self {
+        Shortfall { told: true, ..self }
     }
 
     /// The words.

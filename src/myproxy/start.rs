@@ -44,6 +44,7 @@ struct Needs<'c> {
 /// `check_config`: `apachectl configtest` comes here too, so that nothing is changed.
 pub fn check(setup: &Setup<'_>) -> Result<(), String> {
     setup.separate_configs::<MyProxy>();
+    let mut serving = Vec::new();
     for server in setup.servers() {
         let position = server.defined_at();
         let config = server
@@ -54,8 +55,12 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
         };
         check_directories(&needs, config).map_err(|problem| format!("{position}: {problem}"))?;
         check_trust(config).map_err(|problem| format!("{position}: {problem}"))?;
+        for other in &serving {
+            check_shared_directory((server, config), *other)?;
+        }
+        serving.push((server, config));
     }
-    check_shared_directories(setup)
+    Ok(())
 }
 
 /// `post_config`: makes and opens directories, as root where httpd starts so, for the children's user.
@@ -140,30 +145,22 @@ fn check_trust(config: &ServerConfig) -> Result<(), String> {
 }
 
 /// Credentials of different MyProxy servers would stand under the same names.
-fn check_shared_directories(setup: &Setup<'_>) -> Result<(), String> {
-    let configs: Vec<_> = setup
-        .servers()
-        .filter_map(|server| Some((server.defined_at(), server.config::<MyProxy>()?)))
-        .filter(|(_, config)| config.credential_directory.is_some())
-        .collect();
-    for (index, (position, config)) in configs.iter().enumerate() {
-        for (other_position, other) in &configs[..index] {
-            if config.credential_directory != other.credential_directory {
-                continue;
-            }
-            let same_name = match (config.credential_name.get(), other.credential_name.get()) {
-                (Some((name, _)), Some((other, _))) => name == other,
-                _ => true,
-            };
-            if config.servers != other.servers || config.identity != other.identity || !same_name {
-                return Err(format!(
-                    "MyProxyCredStoreDir: {position} and {other_position} share a directory but differ in \
-                     MyProxyServer, its expected name, or MyProxyCredName; give each its own",
-                ));
-            }
-        }
+fn check_shared_directory(
+    (server, config): (httpd::Server<'_>, &ServerConfig),
+    (other_server, other): (httpd::Server<'_>, &ServerConfig),
+) -> Result<(), String> {
+    let name = |config: &ServerConfig| config.credential_name.get().map(|(name, _)| name.clone());
+    let same =
+        config.servers == other.servers && config.identity == other.identity && name(config) == name(other);
+    if same || config.credential_directory != other.credential_directory {
+        return Ok(());
     }
-    Ok(())
+    Err(format!(
+        "MyProxyCredStoreDir: {} and {} share a directory but differ in MyProxyServer, its expected name, or \
+         MyProxyCredName; give each its own",
+        server.defined_at(),
+        other_server.defined_at(),
+    ))
 }
 
 fn run(needs: &Needs<'_>, config: &ServerConfig) -> Result<Running, String> {

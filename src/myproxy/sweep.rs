@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use credential_store::SweepReport;
 
 use super::config::{DEFAULT_SESSION_IDLE, ServerConfig};
+use super::start::Running;
 use super::{MyProxy, log};
 use crate::httpd::{Server, Setup, WatchdogError, watch};
 
@@ -38,26 +39,21 @@ fn sweep(main: Server<'_>) {
         let Some(config) = server.config::<MyProxy>() else {
             continue;
         };
+        let Some(running) = config.running.get() else {
+            continue;
+        };
+        // Virtual hosts that inherit their stores share them.
         let place = (&config.credential_directory, &config.session_directory);
         if config.sweep_interval != Some(Duration::ZERO) && !swept.contains(&place) {
             swept.push(place);
-            sweep_one(server, config);
+            sweep_stores(server, running, idle(server, config));
         }
     }
 }
 
-fn sweep_one(server: Server<'_>, config: &ServerConfig) {
-    let Some(running) = config.running.get() else {
-        return;
-    };
-    let result = credential_store::sweep(
-        &running.credentials,
-        &running.sessions,
-        idle(server, config),
-        SystemTime::now(),
-        false,
-    );
-    match result {
+fn sweep_stores(server: Server<'_>, running: &Running, idle: Duration) {
+    let now = SystemTime::now();
+    match credential_store::sweep(&running.credentials, &running.sessions, idle, now, false) {
         Ok(report) => tell(server, &report),
         Err(error) => log!(server, Error, "credentials could not be swept: {error}"),
     }
@@ -76,7 +72,7 @@ fn tell(server: Server<'_>, report: &SweepReport) {
     for failure in &report.failures {
         log!(server, Error, "while credentials were swept: {failure}");
     }
-    if report.erased() + report.idle.len() > 0 {
+    if report.erased() > 0 {
         log!(
             server,
             Info,
