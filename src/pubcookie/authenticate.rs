@@ -4,8 +4,9 @@ use pubcookie_protocol::session::Session;
 
 use super::finish_login::{self, Shown};
 use super::place::{Place, Protection};
+use super::start_login::Trip;
 use super::state::{self, Login};
-use super::{Pubcookie, answer, session, start_login};
+use super::{Pubcookie, answer, carried_body, session, start_login};
 use crate::httpd::{Outcome, Request, log};
 
 /// The hook.
@@ -61,7 +62,7 @@ fn identify(request: &Request<'_>, place: &Place<'_>, name: &str) -> Outcome {
         return start_login::refuse_plain_http(request, place);
     }
     let shown = finish_login::look_for_granting_cookie(request, place);
-    let fruitless = match shown {
+    let trip = match shown {
         Shown::Good(good) => return finish_login::finish(request, place, name, *good),
         Shown::Refused(problem) => {
             return answer::send_problem(request, problem, &"the granting cookie was refused", None);
@@ -75,10 +76,15 @@ fn identify(request: &Request<'_>, place: &Place<'_>, name: &str) -> Outcome {
             );
             return Outcome::Status(500);
         }
-        Shown::Insufficient(reason) => Some(reason),
-        Shown::Nothing => None,
+        Shown::Insufficient(reason) => Trip::Fruitless(reason),
+        Shown::WithoutPreSession => Trip::WithoutPreSession,
+        Shown::Nothing => Trip::None,
     };
     match session::look_for(request, place) {
+        // What another tab has begun to carry is not let through by the session that yet another has begun.
+        Ok(_) if carried_body::comes_from_login_server(request, place) => {
+            carried_body::ask_before_sending(request, place)
+        }
         Ok(session) => accept(
             request,
             name,
@@ -87,7 +93,7 @@ fn identify(request: &Request<'_>, place: &Place<'_>, name: &str) -> Outcome {
                 granting_cookie: None,
             },
         ),
-        Err(reason) => start_login::start(request, place, reason, fruitless),
+        Err(reason) => start_login::start(request, place, reason, trip),
     }
 }
 

@@ -3,6 +3,7 @@
 use pubcookie_protocol::app_pages;
 use pubcookie_protocol::error_page::Problem;
 use pubcookie_protocol::form::{self, Carriage, Form, FormError};
+use pubcookie_protocol::granting_request::LoginMethod;
 use pubcookie_protocol::reply::Destination;
 use zeroize::Zeroizing;
 
@@ -45,6 +46,19 @@ pub fn carriage(request: &Request<'_>, place: &Place<'_>) -> Carriage {
         request.header("Origin"),
         &own_origin,
     )
+}
+
+/// Whether the login server's page sent the body (GET method). It does so by itself, whoever sent the body there.
+pub fn comes_from_login_server(request: &Request<'_>, place: &Place<'_>) -> bool {
+    if request.method() != "POST" || place.login_method() != LoginMethod::Get {
+        return false;
+    }
+    let site = request.header("Sec-Fetch-Site");
+    // Ours lets itself not be named (Referrer-Policy: no-referrer).
+    let from_login = |origin: &str| {
+        origin.eq_ignore_ascii_case(&place.login.origin()) || (origin == "null" && site.is_some())
+    };
+    !matches!(site, Some("same-origin" | "none")) && request.header("Origin").is_some_and(from_login)
 }
 
 /// The body has come back with the login (GET method), and a page of another site may have sent it at first: the user

@@ -24,6 +24,8 @@ pub enum Shown {
     Nothing,
     /// None that counts, for this reason.
     Insufficient(Reason),
+    /// A good one, but no pre-session to belong to.
+    WithoutPreSession,
     /// One that ends in a page.
     Refused(Problem),
     /// One that could not be checked, and why.
@@ -60,6 +62,10 @@ pub fn look_for_granting_cookie(request: &Request<'_>, place: &Place<'_>) -> Sho
                 answer::set_cookies(request, place.clear_granting());
                 shown = Shown::Insufficient(reason);
             }
+            Shown::WithoutPreSession => {
+                answer::set_cookies(request, place.clear_granting());
+                shown = Shown::WithoutPreSession;
+            }
             decided => return decided,
         }
     }
@@ -67,9 +73,14 @@ pub fn look_for_granting_cookie(request: &Request<'_>, place: &Place<'_>) -> Sho
 }
 
 fn check(request: &Request<'_>, place: &Place<'_>, cookie: GrantingCookie, said: &Cookie) -> Shown {
-    let now = answer::now(request);
-    let pre_session = pre_session::of(request, place);
-    let grant = match Grant::check(said, &place.grant_policy(), pre_session.as_ref(), now) {
+    let (now, policy) = (answer::now(request), place.grant_policy());
+    let Some(pre_session) = pre_session::of(request, place.app_server) else {
+        return match Grant::check_unbound(said, &policy, now) {
+            Ok(_) => Shown::WithoutPreSession,
+            Err(_) => Shown::Insufficient(Reason::NoCookie),
+        };
+    };
+    let grant = match Grant::check(said, &policy, Some(&pre_session), now) {
         Ok(grant) => grant,
         // It belongs to another application, which takes it.
         Err(GrantRefusal::LogInAnew(Reason::WrongAppId)) => return Shown::Nothing,
@@ -105,7 +116,7 @@ fn check(request: &Request<'_>, place: &Place<'_>, cookie: GrantingCookie, said:
             grant,
             cookie,
             usage,
-            pre_session: pre_session.unwrap_or_default(),
+            pre_session,
         })),
         Err(problem) => Shown::Unchecked(problem),
     }
@@ -129,7 +140,8 @@ pub fn finish(request: &Request<'_>, place: &Place<'_>, auth_type: &str, good: G
     let kept = session::set(request, place, &session)
         .map_err(|problem| problem.to_string())
         .and_then(|()| {
-            pre_session::keep(request, place, &pre_session).map_err(|problem| problem.to_string())
+            pre_session::keep(request, place.app_server, place.login_method(), &pre_session)
+                .map_err(|problem| problem.to_string())
         });
     if let Err(problem) = kept {
         log!(

@@ -1,20 +1,21 @@
 //! The pre-session cookie: which logins this browser has begun here.
 
 use pubcookie_protocol::cookie_header;
+use pubcookie_protocol::granting_request::LoginMethod;
 use pubcookie_protocol::pre_session::PreSession;
 use pubcookie_protocol::sealed::SealingError;
 use pubcookie_protocol::set_cookie;
 use zeroize::Zeroizing;
 
 use super::answer;
-use super::place::Place;
+use super::keys::AppServer;
 use crate::httpd::Request;
 
 /// The pre-session that the browser sent; `None` where it sent none of ours.
-pub fn of(request: &Request<'_>, place: &Place<'_>) -> Option<PreSession> {
+pub fn of(request: &Request<'_>, app_server: &AppServer) -> Option<PreSession> {
     PreSession::read(
         answer::cookies(request),
-        &place.app_server.pre_session_keys,
+        &app_server.pre_session_keys,
         answer::now(request),
     )
 }
@@ -26,13 +27,19 @@ pub fn cookie(request: &Request<'_>) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(values.join(&b';'))
 }
 
-/// Gives the pre-session to the browser, or takes it away where nothing is left in it.
-pub fn keep(request: &Request<'_>, place: &Place<'_>, pre_session: &PreSession) -> Result<(), SealingError> {
-    if pre_session.is_empty() {
+/// Gives the pre-session to the browser, or takes it away where nothing is left in it. In the POST method an empty one
+/// stays: it tells the reply URL that the browser keeps cookies, and that another tab was faster.
+pub fn keep(
+    request: &Request<'_>,
+    app_server: &AppServer,
+    method: LoginMethod,
+    pre_session: &PreSession,
+) -> Result<(), SealingError> {
+    if pre_session.is_empty() && method == LoginMethod::Get {
         answer::set_cookies(request, set_cookie::clear_pre_session());
     } else {
-        let sealed = pre_session.seal(&place.app_server.pre_session_keys)?;
-        answer::set_cookies(request, [set_cookie::pre_session(&sealed, place.login_method())]);
+        let sealed = pre_session.seal(&app_server.pre_session_keys)?;
+        answer::set_cookies(request, [set_cookie::pre_session(&sealed, method)]);
     }
     Ok(())
 }

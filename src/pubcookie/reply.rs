@@ -7,14 +7,13 @@ use pubcookie_protocol::error_page::Problem;
 use pubcookie_protocol::form::{Carriage, Form};
 use pubcookie_protocol::granting_request::LoginMethod;
 use pubcookie_protocol::host::Host;
-use pubcookie_protocol::pre_session::PreSession;
 use pubcookie_protocol::reason::Reason;
 use pubcookie_protocol::reply::Reply;
 use pubcookie_protocol::set_cookie;
 
 use super::keys::AppServer;
-use super::{Pubcookie, answer, carried_body, finish_login, place, state};
-use crate::httpd::{Outcome, Request};
+use super::{Pubcookie, answer, carried_body, finish_login, place, pre_session, state};
+use crate::httpd::{Outcome, Request, log};
 
 /// In `post_read_request`: marks a request for the reply URL, before anything rewrites its path.
 pub fn mark(request: &Request<'_>) -> Outcome {
@@ -62,7 +61,10 @@ fn deliver(request: &Request<'_>, app_server: &AppServer) -> Result<Outcome, Out
     let host = host.map_err(|problem| refuse(Problem::BadReply, &problem))?;
     let form = read_form(request)?;
     let reply = Reply::parse(&form, &host).map_err(|problem| refuse(Problem::from(&problem), &problem))?;
-    let carriage = carriage_of_login(request, app_server, &reply)?;
+    let carriage = match carriage_of_login(request, app_server, &reply)? {
+        Some(carriage) => carriage,
+        None => return without_granting_cookie(request, app_server, &reply),
+    };
     answer::set_cookies(request, [set_cookie::granting(&reply.granting_cookie)]);
     if reply.post_stuff.is_empty() {
         return Ok(answer::send(request, &app_pages::redirect(&reply.destination)));
@@ -87,21 +89,53 @@ fn read_form(request: &Request<'_>) -> Result<Form, Outcome> {
 }
 
 /// The browser must have begun here the login that the granting cookie ends: nobody can have another user's browser log
-/// in for them. The answer is how the body of the first request may go on.
+/// in for them. The answer is how the body of the first request may go on; `None` where it began other logins only.
 fn carriage_of_login(
     request: &Request<'_>,
     app_server: &AppServer,
     reply: &Reply,
-) -> Result<Carriage, Outcome> {
+) -> Result<Option<Carriage>, Outcome> {
     let refuse = |problem, reason: &dyn Display| {
         answer::send_problem(request, problem, reason, Some(&reply.destination))
     };
     let (_, said) = finish_login::verify(request, app_server, reply.granting_cookie.as_bytes())
         .ok_or_else(|| refuse(Problem::BadReply, &"the granting cookie does not verify"))?;
-    let (cookies, now) = (answer::cookies(request), answer::now(request));
-    let pre_session = PreSession::read(cookies, &app_server.pre_session_keys, now)
+    let pre_session = pre_session::of(request, app_server)
         .ok_or_else(|| refuse(Problem::NoCookiesKept, &Reason::WrongPreSession))?;
-    pre_session
-        .carriage(said.pre_session_token)
-        .ok_or_else(|| refuse(Problem::BadReply, &Reason::WrongPreSession))
+    Ok(pre_session.carriage(said.pre_session_token))
+}
+
+/// Tabs that log in at once, or somebody else's granting cookie: the user goes on without it. At the destination the
+/// session of another tab serves, or a login begins.
+fn without_granting_cookie(
+    request: &Request<'_>,
+    app_server: &AppServer,
+    reply: &Reply,
+) -> Result<Outcome, Outcome> {
+    const WHY: Reason = Reason::WrongPreSession;
+    let problem = |problem| answer::send_problem(request, problem, &WHY, Some(&reply.destination));
+    let mut pre_session = pre_session::of(request, app_server).unwrap_or_default();
+    pre_session.count_mismatch(answer::now(request));
+    if pre_session.goes_in_circles() {
+        return Err(problem(Problem::GoesInCircles(WHY)));
+    }
+    if !reply.post_stuff.is_empty() {
+        return Err(problem(Problem::BadReply));
+    }
+    log!(
+        Pubcookie,
+        *request,
+        Info,
+        "a granting cookie was not taken at the reply URL: {WHY}"
+    );
+    if let Err(problem) = pre_session::keep(request, app_server, LoginMethod::Post, &pre_session) {
+        log!(
+            Pubcookie,
+            *request,
+            Error,
+            "a pre-session cookie cannot be made: {problem}"
+        );
+        return Err(Outcome::Status(500));
+    }
+    Ok(answer::send(request, &app_pages::redirect(&reply.destination)))
 }

@@ -6,6 +6,7 @@ use pubcookie_protocol::form::{Carriage, Form};
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod, QUERY_LIMIT};
 use pubcookie_protocol::host::Host;
 use pubcookie_protocol::reason::Reason;
+use pubcookie_protocol::reply::Destination;
 use pubcookie_protocol::script_request;
 use pubcookie_protocol::set_cookie;
 
@@ -14,10 +15,23 @@ use super::target::Target;
 use super::{Pubcookie, answer, carried_body, pre_session};
 use crate::httpd::{Outcome, Request, log};
 
-/// Sends the user to log in, for this reason. `fruitless` is what was wrong with the granting cookie that the browser
-/// brought back already.
-pub fn start(request: &Request<'_>, place: &Place<'_>, reason: Reason, fruitless: Option<Reason>) -> Outcome {
-    let reason = fruitless.filter(|why| *why != Reason::NoCookie).unwrap_or(reason);
+/// What the browser brought back from a trip to the login server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trip {
+    /// There was none.
+    None,
+    /// Nothing that counts, for this reason.
+    Fruitless(Reason),
+    /// A good granting cookie, without the pre-session cookie that it was given before.
+    WithoutPreSession,
+}
+
+/// Sends the user to log in. `reason` is why the session does not do.
+pub fn start(request: &Request<'_>, place: &Place<'_>, reason: Reason, trip: Trip) -> Outcome {
+    let reason = match trip {
+        Trip::Fruitless(why) if why != Reason::NoCookie => why,
+        _ => reason,
+    };
     if !is_navigation(request) {
         log!(
             Pubcookie,
@@ -27,7 +41,7 @@ pub fn start(request: &Request<'_>, place: &Place<'_>, reason: Reason, fruitless
         );
         return answer::refuse_script(request, realm(request, place));
     }
-    match begin(request, place, reason, fruitless.is_some()) {
+    match begin(request, place, reason, trip) {
         Ok(outcome) => outcome,
         Err(problem) => {
             log!(Pubcookie, *request, Error, "a login cannot begin: {problem}");
@@ -36,12 +50,7 @@ pub fn start(request: &Request<'_>, place: &Place<'_>, reason: Reason, fruitless
     }
 }
 
-fn begin(
-    request: &Request<'_>,
-    place: &Place<'_>,
-    reason: Reason,
-    came_back: bool,
-) -> Result<Outcome, String> {
+fn begin(request: &Request<'_>, place: &Place<'_>, reason: Reason, trip: Trip) -> Result<Outcome, String> {
     let now = answer::now(request);
     let host = place.host().map_err(|problem| format!("ServerName: {problem}"))?;
     let target = Target::of(request);
@@ -53,12 +62,26 @@ fn begin(
             None,
         ));
     }
-    let sent = pre_session::of(request, place);
+    if trip == Trip::WithoutPreSession {
+        let again = Destination::new(target.path.as_bytes(), target.query.as_bytes()).ok();
+        return Ok(answer::send_problem(
+            request,
+            Problem::NoCookiesKept,
+            &reason,
+            again.as_ref(),
+        ));
+    }
+    let sent = pre_session::of(request, place.app_server);
     // Without a login under way here, what came back was meant for somebody else.
-    let fruitless = came_back && sent.is_some();
+    let came_back = sent.is_some();
     let mut pre_session = sent.unwrap_or_default();
-    if fruitless {
-        pre_session.count_fruitless(now);
+    if let Trip::Fruitless(why) = trip
+        && came_back
+    {
+        match why {
+            Reason::WrongPreSession => pre_session.count_mismatch(now),
+            _ => pre_session.count_fruitless(now),
+        }
     }
     if pre_session.goes_in_circles() {
         return Ok(answer::send_problem(
@@ -75,11 +98,16 @@ fn begin(
         },
         _ => (None, Carriage::ByItself),
     };
-    let token = pre_session
-        .begin(carriage, now)
-        .map_err(|problem| problem.to_string())?;
+    let joined = pre_session.just_begun(now).filter(|_| body.is_none());
+    let token = match joined {
+        Some(token) => token,
+        None => pre_session
+            .begin(carriage, now)
+            .map_err(|problem| problem.to_string())?,
+    };
     let asked = granting_request(request, place, &host, target, reason, token);
-    pre_session::keep(request, place, &pre_session).map_err(|problem| problem.to_string())?;
+    pre_session::keep(request, place.app_server, place.login_method(), &pre_session)
+        .map_err(|problem| problem.to_string())?;
     log!(
         Pubcookie,
         *request,

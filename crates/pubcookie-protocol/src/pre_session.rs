@@ -33,6 +33,9 @@ pub const FRUITLESS_LIMIT: usize = 3;
 /// How long a fruitless trip counts, in seconds.
 pub const FRUITLESS_SECONDS: u64 = 60;
 
+/// For how many seconds what happens in several tabs happens at once.
+const MOMENT_SECONDS: u64 = 2;
+
 impl PreSession {
     /// The pre-session of the request's Cookie header, without what is too old; `None` where the browser sent none at
     /// all. One that we did not make counts as empty.
@@ -75,6 +78,14 @@ impl PreSession {
         Ok(token)
     }
 
+    /// The token of a login that began a moment ago. Tabs that open at once overwrite each other's cookies: one that
+    /// joins the login of another instead of beginning its own brings them together.
+    pub fn just_begun(&self, now: u64) -> Option<i32> {
+        let newest = self.outstanding.last()?;
+        (newest.carriage == Carriage::ByItself && lives(newest.since, MOMENT_SECONDS, now))
+            .then_some(newest.token)
+    }
+
     /// Whether a login with this token is under way.
     pub fn holds(&self, token: i32) -> bool {
         self.carriage(token).is_some()
@@ -100,6 +111,18 @@ impl PreSession {
             self.fruitless.remove(0);
         }
         self.fruitless.push(now);
+    }
+
+    /// The same where it brought a granting cookie of another login. Tabs that log in at once do so to each other:
+    /// trips within a moment count once.
+    pub fn count_mismatch(&mut self, now: u64) {
+        if !self
+            .fruitless
+            .last()
+            .is_some_and(|&time| lives(time, MOMENT_SECONDS, now))
+        {
+            self.count_fruitless(now);
+        }
     }
 
     /// Whether another trip would only be one more turn of a loop.
@@ -193,6 +216,24 @@ mod tests {
             pre_session.seal(&KEYS).unwrap()
         );
         PreSession::read(header.as_bytes(), &KEYS, now).unwrap()
+    }
+
+    #[test]
+    fn tabs_that_open_at_once_come_together() {
+        let mut pre_session = PreSession::default();
+        assert_eq!(pre_session.just_begun(NOW), None);
+        let token = pre_session.begin(Carriage::ByItself, NOW).unwrap();
+        assert_eq!(pre_session.just_begun(NOW + 2), Some(token));
+        assert_eq!(pre_session.just_begun(NOW + 3), None);
+        pre_session.begin(Carriage::OnClick, NOW + 1).unwrap();
+        assert_eq!(pre_session.just_begun(NOW + 1), None);
+        for _ in 0..8 {
+            pre_session.count_mismatch(NOW);
+        }
+        assert!(!pre_session.goes_in_circles());
+        pre_session.count_mismatch(NOW + 3);
+        pre_session.count_mismatch(NOW + 6);
+        assert!(pre_session.goes_in_circles());
     }
 
     #[test]
