@@ -149,5 +149,12 @@ unsafe extern "C" fn register_hooks<M: Module>(pool: *mut ffi::apr_pool_t) {
     // SAFETY: httpd passes its configuration pool.
     let pool = unsafe { Pool::from_raw(pool) };
     guard::remember_panics();
-    guarded("register_hooks", &NoServer, (), || M::hook(&mut Hooks::new(pool)));
+    let mut hooks = Hooks::new(pool);
+    // Half of its hooks could leave a place open that the other half protects.
+    if !guarded("register_hooks", &NoServer, false, || {
+        M::hook(&mut hooks);
+        true
+    }) {
+        hooks.check_config(|_| Err("mod_myproxy could not register its hooks; see above".to_owned()));
+    }
 }
