@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use maud::{DOCTYPE, PreEscaped, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::pkey::PKey;
 use openssl::x509::{X509, X509NameRef};
@@ -103,35 +103,37 @@ impl Seen {
     /// The page for a person, with the JSON of this in it.
     pub fn page(&self) -> Result<String> {
         let json = serde_json::to_string(self)?.replace('<', "\\u003c");
-        let shown = |name: &str| self.variable(name).unwrap_or("(not set)").to_owned();
+        let user = self.variable("REMOTE_USER");
+        let set = SHOWN
+            .iter()
+            .filter_map(|name| Some((*name, self.variable(name)?)));
+        let all = self
+            .environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
         Ok(html! {
             (DOCTYPE)
             html lang="en" {
-                head { meta charset="utf-8"; title { "What the application sees" } }
-                body style="font: 1em sans-serif; max-width: 60em; margin: 2em auto" {
-                    h1 { "Hello, " (self.variable("REMOTE_USER").unwrap_or("stranger")) }
-                    table {
-                        @for name in SHOWN { tr { th align="left" { (name) } td { code { (shown(name)) } } } }
-                    }
+                head { meta charset="utf-8"; title { "What the application sees" } style { (STYLE) } }
+                body {
+                    h1 { "Hello, " (user.unwrap_or("stranger")) }
+                    (table(set))
                     h2 { "The credential, as read from its file" }
                     @match &self.credential {
                         None => p { "There is none." },
                         Some(Err(error)) => p { "It cannot be read: " (error) },
-                        Some(Ok(credential)) => ul {
-                            li { "subject " code { (credential.subject) } }
-                            li { "expires " (credential.expires) }
-                            li { (credential.certificates) " certificates, mode " (credential.mode) }
-                        },
+                        Some(Ok(credential)) => (table([
+                            ("subject", credential.subject.as_str()),
+                            ("expires", credential.expires.as_str()),
+                            ("certificates", credential.certificates.to_string().as_str()),
+                            ("mode", credential.mode.as_str()),
+                        ].into_iter())),
                     }
-                    p { a href="/logout" { "Log out" } }
-                    details {
-                        summary { "The whole environment" }
-                        table {
-                            @for (name, value) in &self.environment {
-                                tr { th align="left" { (name) } td { code { (value) } } }
-                            }
-                        }
+                    @match user {
+                        Some(_) => p { a href="/logout" { "Log out" } },
+                        None => p { a href="/app" { "Log in" } },
                     }
+                    details { summary { "The whole environment" } (table(all)) }
                     (PreEscaped(JSON_BEGIN)) (PreEscaped(json)) (PreEscaped(JSON_END))
                 }
             }
@@ -140,11 +142,20 @@ impl Seen {
     }
 }
 
+fn table<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> Markup {
+    html! {
+        table { @for (name, value) in rows { tr { th { (name) } td { (value) } } } }
+    }
+}
+
+const STYLE: &str = "body { font: 1em sans-serif; max-width: 55em; margin: 2em auto; padding: 0 1em } \
+                     th { text-align: left; vertical-align: top; padding-right: 1em; white-space: nowrap } \
+                     td { font-family: monospace; overflow-wrap: anywhere }";
 const JSON_BEGIN: &str = "<script type=\"application/json\">";
 const JSON_END: &str = "</script>";
 
-/// What a person wants to see first.
-const SHOWN: [&str; 9] = [
+/// What a person wants to see first, where it is set.
+const SHOWN: [&str; 8] = [
     "REMOTE_USER",
     "AUTH_TYPE",
     "X509_USER_PROXY",
@@ -153,7 +164,6 @@ const SHOWN: [&str; 9] = [
     "MYPROXY_CRED_EXPIRES",
     "MYPROXY_ERROR",
     "MYPROXY_ERROR_DESC",
-    "HTTP_COOKIE",
 ];
 
 impl Credential {

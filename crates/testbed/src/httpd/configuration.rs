@@ -110,7 +110,9 @@ impl HttpdBuilder {
 
     /// One more of httpd's own modules, by the name of its file without `mod_` (`rewrite`, `http2`).
     pub fn module(mut self, name: &str) -> Self {
-        self.modules.push(name.to_owned());
+        if self.modules.iter().all(|module| module != name) {
+            self.modules.push(name.to_owned());
+        }
         self
     }
 
