@@ -50,6 +50,6 @@ pub use pending::PENDING_MAX_AGE;
 use pending::PendingCookie;
 pub use permissions::FilePermissions;
 pub use record::{Record, WebUser};
-pub use session::{EndedSession, Failure, Session, SessionLookup, SessionStore, TOMBSTONE_AGE};
+pub use session::{EndedSession, Failure, Session, SessionLookup, SessionStore};
 pub use session_id::{ProofDigest, SessionId};
 pub use sweep::{STALE_AFTER, SweepReport, sweep};

@@ -41,12 +41,12 @@ impl<'a> Logon<'a> {
     /// is written beside its place, with its final owner and mode before its content, and renamed. Until then
     /// the old one stays as it is, and nothing is left behind if it does not come to that.
     ///
-    /// **Nothing is published after a logout.** [`SessionStore::end`] writes the tombstone first, and
+    /// **Nothing is published after a logout.** [`SessionStore::end`] removes the session's file first, and
     /// [`CredentialStore::erase`] afterwards takes the change lock of the credential. Here the session is
-    /// read under that lock, which is kept until the file is in place. So either the session was read as
-    /// live: then its tombstone is written later, the erasure begins later still, waits for the lock, and
-    /// removes what was published. Or the tombstone was there: then nothing is published. The change lock is
-    /// not the turn to log on: a logout never waits for a MyProxy server.
+    /// read under that lock, which is kept until the credential is in place. So either the session's file was
+    /// there: then it is removed later, the erasure begins later still, waits for the lock, and removes what
+    /// was published. Or it was gone, and for good, since no session comes back: then nothing is published.
+    /// The change lock is not the turn to log on: a logout never waits for a MyProxy server.
     ///
     /// # Errors
     /// [`Error::SessionEnded`], [`Error::OtherSession`] if the session is another user's or has another

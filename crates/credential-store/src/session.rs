@@ -1,4 +1,8 @@
 //! Sessions: one small file each, named after the SHA-256 of an identifier that only the browser has.
+//!
+//! A session lives while its file is there, and ends when the file is removed: nothing is kept of it. It cannot
+//! come back. Its identifier is made once, and never again; and its file is removed, or replaced by one with
+//! other content, only under its change lock and by whoever has seen it there under that lock.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,18 +17,14 @@ use crate::name::is_hex;
 use crate::unix_time::{self, age};
 use crate::{CredentialName, Error, PendingCookie, ProofDigest, SessionId, WebUser};
 
-/// How long the tombstone of an ended session stays: longer than any logon that may still be in flight.
-pub const TOMBSTONE_AGE: Duration = Duration::from_secs(3600);
 /// A use is written down when a twentieth of the idle time has passed since the last one that was.
 const TOUCHES_AN_IDLE_TIME: u32 = 20;
 
 /// What is known of the session that a request's cookie names.
 #[derive(Debug)]
 pub enum SessionLookup {
-    /// We did not make it, or it is long forgotten: never adopt it.
+    /// It has ended, or we did not make it: never adopt it.
     Unknown,
-    /// It has ended.
-    Ended,
     /// It was not used for too long: it counts as ended, and the sweep will end it.
     Idle,
     /// It is the session of another user: ignore it.
@@ -163,7 +163,7 @@ impl SessionStore {
         });
         let file_name = id.file_name();
         let change = self.change(&file_name)?;
-        change.write(&Content::Live(content.clone()), now)?;
+        change.write(&content, now)?;
         Ok((
             id,
             Session {
@@ -188,7 +188,6 @@ impl SessionStore {
         let file_name = id.file_name();
         Ok(match self.load(&file_name)? {
             Loaded::Nothing | Loaded::Malformed(_) => SessionLookup::Unknown,
-            Loaded::Ended { .. } => SessionLookup::Ended,
             Loaded::Live(_, last_used) if age(last_used, now) >= idle => SessionLookup::Idle,
             Loaded::Live(content, _) if content.web_user != *web_user => SessionLookup::OtherUser,
             Loaded::Live(content, last_used) => SessionLookup::Live(Session {
@@ -199,7 +198,8 @@ impl SessionStore {
         })
     }
 
-    /// Writes down that a session is used, unless that was done within the last twentieth of `idle`.
+    /// Writes down that a session is used, unless that was done within the last twentieth of `idle`. One that
+    /// has ended meanwhile is passed over.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -207,8 +207,7 @@ impl SessionStore {
         if age(session.last_used, now) < idle / TOUCHES_AN_IDLE_TIME {
             return Ok(());
         }
-        // The time of the file is the time of the last use. Where a tombstone has come in between, its time
-        // means nothing.
+        // The time of the file is the time of the last use. To set it makes no file, so it needs no lock.
         file::touch(&self.directory, &session.file_name, now)
     }
 
@@ -243,16 +242,16 @@ impl SessionStore {
         self.change_live(id, now, |session| session.last_failure = Some(failure))
     }
 
-    /// Ends a session at once, whoever asks: its file becomes a tombstone, and nothing is published for it
-    /// any more. `None` if there is no such session, or no longer.
+    /// Ends a session at once, whoever asks: its file is removed, and nothing is published for it any more.
+    /// `None` if there is no such session, or no longer.
     ///
     /// # Errors
     /// [`Error::Busy`] or [`Error::Io`]: then the session may still live.
-    pub fn end(&self, id: &SessionId, now: SystemTime) -> Result<Option<EndedSession>, Error> {
+    pub fn end(&self, id: &SessionId) -> Result<Option<EndedSession>, Error> {
         let change = self.change(&id.file_name())?;
         match change.load()? {
             Loaded::Live(session, _) => {
-                let ended = change.end(session, now)?;
+                let ended = change.end(session)?;
                 self.directory.sync()?;
                 Ok(Some(ended))
             }
@@ -289,7 +288,7 @@ impl SessionStore {
             return Err(Error::SessionEnded);
         };
         edit(&mut session);
-        change.write(&Content::Live(session), now)
+        change.write(&session, now)
     }
 
     pub(crate) fn change(&self, file_name: &str) -> Result<Change<'_>, Error> {
@@ -317,8 +316,7 @@ impl SessionStore {
         };
         self.check(file_name, stamp)?;
         Ok(match serde_json::from_slice(&bytes) {
-            Ok(Content::Live(session)) => Loaded::Live(session, stamp.modified()),
-            Ok(Content::Ended { ended }) => Loaded::Ended(ended),
+            Ok(session) => Loaded::Live(session, stamp.modified()),
             Err(_) => Loaded::Malformed(stamp.modified()),
         })
     }
@@ -355,20 +353,20 @@ impl Change<'_> {
         self.store.load(&self.file_name)
     }
 
-    pub(crate) fn end(&self, session: Box<Live>, now: SystemTime) -> Result<EndedSession, Error> {
-        let ended = EndedSession {
+    /// Ends the session that was found with [`Change::load`].
+    pub(crate) fn end(&self, session: Box<Live>) -> Result<EndedSession, Error> {
+        self.remove()?;
+        Ok(EndedSession {
             web_user: session.web_user,
             credential: session.credential,
-        };
-        // A session without a file has ended as well: a full disk keeps nobody logged in.
-        self.write(&Content::Ended { ended: now }, now)
-            .or_else(|_| self.remove())?;
-        Ok(ended)
+        })
     }
 
-    pub(crate) fn write(&self, content: &Content, last_used: SystemTime) -> Result<(), Error> {
+    /// Puts the file in place: of a new session, or of one that was found with [`Change::load`]. Any other
+    /// would be brought back to life.
+    pub(crate) fn write(&self, session: &Live, last_used: SystemTime) -> Result<(), Error> {
         let directory = &self.store.directory;
-        let json = serde_json::to_vec(content).map_err(|error| Error::Malformed {
+        let json = serde_json::to_vec(session).map_err(|error| Error::Malformed {
             path: directory.path().join(&self.file_name),
             reason: error.to_string(),
         })?;
@@ -388,24 +386,11 @@ pub(crate) enum Loaded {
     Nothing,
     /// With the time of its last use.
     Live(Box<Live>, SystemTime),
-    /// With the time of its end.
-    Ended(SystemTime),
     /// With the time of the file.
     Malformed(SystemTime),
 }
 
 /// The content of a session's file.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "lowercase")]
-pub(crate) enum Content {
-    Live(Box<Live>),
-    /// A tombstone.
-    Ended {
-        #[serde(with = "unix_time")]
-        ended: SystemTime,
-    },
-}
-
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Live {
     pub(crate) web_user: WebUser,

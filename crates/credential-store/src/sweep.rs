@@ -14,7 +14,7 @@ use crate::examine::{Stored, of_record_name};
 use crate::file::{self, is_temporary};
 use crate::list::credential_names;
 use crate::lock::LOCK_FILE;
-use crate::session::{Content, Loaded, TOMBSTONE_AGE, is_session_name};
+use crate::session::{Loaded, is_session_name};
 use crate::unix_time::age;
 use crate::{CredentialName, CredentialStore, Error, SessionStore, WebUser};
 
@@ -34,10 +34,8 @@ pub struct SweepReport {
     /// Credentials and records of which the other half was missing or another, and sessions that could not be
     /// understood.
     pub broken: Vec<String>,
-    /// Sessions that were not used for too long. They are tombstones now.
+    /// Sessions that were not used for too long.
     pub idle: Vec<String>,
-    /// Tombstones that had stood long enough.
-    pub tombstones: Vec<String>,
     /// Temporary files of processes that died.
     pub temporaries: Vec<String>,
     /// Sessions whose waiting granting cookie had grown too old, and was cleared.
@@ -55,7 +53,7 @@ impl SweepReport {
             &self.expired,
             &self.orphaned,
             &self.broken,
-            &self.tombstones,
+            &self.idle,
             &self.temporaries,
         ];
         erased.iter().map(|names| names.len()).sum()
@@ -142,13 +140,13 @@ impl Sweep<'_> {
             match (fate, loaded) {
                 (SessionFate::Ends, Loaded::Live(session, _)) => {
                     // Its credential goes as one without a session, unless another of the user's lives.
-                    let _ended = change.end(session, self.now)?;
+                    let _ended = change.end(session)?;
                 }
                 (SessionFate::LosesCookie, Loaded::Live(mut session, last_used)) => {
                     session.pending = None;
-                    change.write(&Content::Live(session), last_used)?;
+                    change.write(&session, last_used)?;
                 }
-                (SessionFate::TombstoneGoes | SessionFate::BrokenGoes, _) => change.remove()?,
+                (SessionFate::BrokenGoes, _) => change.remove()?,
                 _ => {}
             }
         }
@@ -156,7 +154,6 @@ impl Sweep<'_> {
             SessionFate::Stays => return Ok(()),
             SessionFate::Ends => &mut self.report.idle,
             SessionFate::LosesCookie => &mut self.report.stale_cookies,
-            SessionFate::TombstoneGoes => &mut self.report.tombstones,
             SessionFate::BrokenGoes => &mut self.report.broken,
         }
         .push(name.to_owned());
@@ -174,7 +171,6 @@ impl Sweep<'_> {
             {
                 SessionFate::LosesCookie
             }
-            Loaded::Ended(ended) if age(*ended, self.now) >= TOMBSTONE_AGE => SessionFate::TombstoneGoes,
             Loaded::Malformed(since) if age(*since, self.now) >= self.idle => SessionFate::BrokenGoes,
             _ => SessionFate::Stays,
         }
@@ -311,7 +307,6 @@ enum SessionFate {
     Stays,
     Ends,
     LosesCookie,
-    TombstoneGoes,
     BrokenGoes,
 }
 

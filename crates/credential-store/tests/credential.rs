@@ -36,7 +36,7 @@ fn published_credential_is_good_until_logout() {
     assert_eq!(mode(&path), 0o600);
     assert_eq!(stores.credential_files(), ["alice", "alice%record"]);
 
-    let ended = stores.sessions.end(&session, *NOW).unwrap().unwrap();
+    let ended = stores.sessions.end(&session).unwrap().unwrap();
     assert!(stores.credentials.erase(&ended).unwrap());
     assert!(!stores.credentials.erase(&ended).unwrap(), "erased twice");
     assert!(matches!(stores.lookup("alice").unwrap(), Lookup::Missing));
@@ -165,7 +165,7 @@ fn expired_credential_of_another_makes_way() {
     assert!(matches!(stores.lookup("alice").unwrap(), Lookup::NotYours));
 
     // The first user's logout leaves what is no longer that user's.
-    let ended = stores.sessions.end(&first, later).unwrap().unwrap();
+    let ended = stores.sessions.end(&first).unwrap().unwrap();
     assert!(!stores.credentials.erase(&ended).unwrap());
     assert_eq!(stores.credential_files(), ["alice", "alice%record"]);
 }
@@ -175,7 +175,7 @@ fn one_sessions_logout_erases_for_all() {
     let stores = Stores::new();
     let (one, other) = (stores.session("alice"), stores.session("alice"));
     stores.publish(&one, "alice", HOUR).unwrap();
-    let ended = stores.sessions.end(&other, *NOW).unwrap().unwrap();
+    let ended = stores.sessions.end(&other).unwrap().unwrap();
     assert!(stores.credentials.erase(&ended).unwrap());
     assert_eq!(stores.credential_files(), [""; 0]);
     // The other session lives, and may have a new one.
@@ -186,7 +186,7 @@ fn one_sessions_logout_erases_for_all() {
 fn ended_unknown_and_foreign_sessions_publish_nothing() {
     let stores = Stores::new();
     let ended = stores.session("alice");
-    let _ = stores.sessions.end(&ended, *NOW).unwrap();
+    let _ = stores.sessions.end(&ended).unwrap();
     let elsewhere = Stores::new().session("alice");
     for session in [&ended, &elsewhere] {
         assert!(matches!(
@@ -423,7 +423,7 @@ fn root_works_in_the_directory_of_another_user() {
     logon
         .publish(&sessions, &session, &record("alice"), &pem, *NOW)
         .unwrap();
-    let _ = sessions.end(&session, *NOW).unwrap();
+    let _ = sessions.end(&session).unwrap();
     for directory in ["credentials", "sessions"] {
         for entry in fs::read_dir(root.path().join(directory)).unwrap() {
             let entry = entry.unwrap();

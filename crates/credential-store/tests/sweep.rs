@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use common::*;
 use credential_store::{
     CredentialStore, Directory, DirectoryPolicy, Error, FilePermissions, STALE_AFTER, SessionLookup,
-    SweepReport, TOMBSTONE_AGE, sweep,
+    SweepReport, sweep,
 };
 
 fn sweep_at(stores: &Stores, now: SystemTime) -> SweepReport {
@@ -68,7 +68,8 @@ fn idle_sessions_end_and_take_their_credential_along() {
         .sessions
         .find(&idle, &web_user("alice"), IDLE, *NOW + IDLE)
         .unwrap();
-    assert!(matches!(found, SessionLookup::Ended), "{found:?}");
+    assert!(matches!(found, SessionLookup::Unknown), "{found:?}");
+    assert_eq!((report.erased(), stores.session_files().len()), (1, 1));
 
     let report = sweep_at(&stores, half + IDLE);
     assert_eq!(
@@ -77,6 +78,7 @@ fn idle_sessions_end_and_take_their_credential_along() {
         "{report:?}"
     );
     assert_eq!(stores.credential_files(), [""; 0]);
+    assert_eq!(stores.session_files(), [""; 0]);
 }
 
 #[test]
@@ -84,8 +86,8 @@ fn orphans_go() {
     let stores = Stores::new();
     let session = stores.session("alice");
     stores.publish(&session, "alice", HOUR).unwrap();
-    // The process dies between tombstone and erasure; or the sessions are lost.
-    let _ = stores.sessions.end(&session, *NOW).unwrap();
+    // The process dies between the end of the session and the erasure; or the sessions are lost.
+    let _ = stores.sessions.end(&session).unwrap();
     let report = sweep_at(&stores, *NOW);
     assert_eq!(
         report,
@@ -108,7 +110,7 @@ fn a_session_of_another_user_with_the_same_file_name_keeps_nothing() {
         .sessions
         .create(&other, &stores.name("alice"), *NOW)
         .unwrap();
-    let _ = stores.sessions.end(&session, *NOW).unwrap();
+    let _ = stores.sessions.end(&session).unwrap();
     assert_eq!(sweep_at(&stores, *NOW).orphaned, ["alice"]);
 }
 
@@ -118,7 +120,7 @@ fn an_unreadable_session_makes_no_orphans() {
     let session = stores.session("alice");
     stores.publish(&session, "alice", HOUR).unwrap();
     stores.publish(&stores.session("bob"), "bob", HOUR / 2).unwrap();
-    let _ = stores.sessions.end(&session, *NOW).unwrap();
+    let _ = stores.sessions.end(&session).unwrap();
     symlink(
         "/nowhere",
         stores.root.path().join("sessions").join("0".repeat(64)),
@@ -131,20 +133,6 @@ fn an_unreadable_session_makes_no_orphans() {
     );
     assert_eq!(report.failures.len(), 1, "{report:?}");
     assert_eq!(stores.credential_files(), ["alice", "alice%record"]);
-}
-
-#[test]
-fn tombstones_go_after_an_hour() {
-    let stores = Stores::new();
-    let session = stores.session("alice");
-    let _ = stores.sessions.end(&session, *NOW).unwrap();
-    let second = Duration::from_secs(1);
-    assert_eq!(
-        sweep_at(&stores, *NOW + TOMBSTONE_AGE - second),
-        SweepReport::default()
-    );
-    assert_eq!(sweep_at(&stores, *NOW + TOMBSTONE_AGE).tombstones.len(), 1);
-    assert_eq!(stores.session_files(), [""; 0]);
 }
 
 #[test]
@@ -234,23 +222,14 @@ fn a_dry_run_erases_nothing_and_says_the_same() {
     stores.publish(&stores.session("alice"), "alice", HOUR).unwrap();
     let session = stores.session("bob");
     stores.publish(&session, "bob", IDLE * 2).unwrap();
-    let _ = stores.sessions.end(&stores.session("carol"), *NOW).unwrap();
     let now = *NOW + IDLE;
     let dry = sweep(&stores.credentials, &stores.sessions, IDLE, now, true).unwrap();
     assert_eq!(
         (stores.credential_files().len(), stores.session_files().len()),
-        (4, 3)
+        (4, 2)
     );
     assert_eq!(dry, sweep_at(&stores, now));
-    assert_eq!(
-        (
-            dry.expired.len(),
-            dry.orphaned.len(),
-            dry.idle.len(),
-            dry.tombstones.len()
-        ),
-        (1, 1, 2, 1)
-    );
+    assert_eq!((dry.expired.len(), dry.orphaned.len(), dry.idle.len()), (1, 1, 2));
 }
 
 #[test]

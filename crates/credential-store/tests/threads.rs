@@ -3,12 +3,13 @@
 
 mod common;
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::*;
-use credential_store::{Error, Lookup, sweep};
+use credential_store::{Error, Lookup, PENDING_MAX_AGE, SessionLookup, sweep};
 
 #[test]
 fn fifty_threads_log_on_one_after_another() {
@@ -82,7 +83,7 @@ fn a_logout_does_not_wait_for_a_logon() {
     stores.publish(&session, "alice", HOUR).unwrap();
     let turn = stores.credentials.logon(&stores.name("alice"), soon()).unwrap();
     let began = Instant::now();
-    let ended = stores.sessions.end(&session, *NOW).unwrap().unwrap();
+    let ended = stores.sessions.end(&session).unwrap().unwrap();
     assert!(stores.credentials.erase(&ended).unwrap());
     assert!(began.elapsed() < Duration::from_secs(2));
     // The MyProxy server answers only now.
@@ -90,6 +91,51 @@ fn a_logout_does_not_wait_for_a_logon() {
     let late = turn.publish(&stores.sessions, &session, &record("alice"), &pem, *NOW);
     assert!(matches!(late, Err(Error::SessionEnded)), "{late:?}");
     assert_eq!(stores.credential_files(), [""; 0]);
+    assert_eq!(stores.session_files(), [""; 0]);
+}
+
+/// Requests and a sweep, which write in a session as long as they find it alive.
+#[test]
+fn no_change_brings_an_ended_session_back() {
+    let stores = Stores::new();
+    let too_old = *NOW - PENDING_MAX_AGE;
+    for round in 0..100 {
+        let session = stores.session("alice");
+        let deadline = soon();
+        let lives = || {
+            let found = stores
+                .sessions
+                .find(&session, &web_user("alice"), IDLE, *NOW)
+                .unwrap();
+            matches!(found, SessionLookup::Live(_)) && Instant::now() < deadline
+        };
+        let begun = Barrier::new(4);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    begun.wait();
+                    while lives() {
+                        let changed = stores.sessions.set_pending(&session, b"cookie", too_old, *NOW);
+                        assert!(
+                            matches!(changed, Ok(()) | Err(Error::SessionEnded)),
+                            "{changed:?}"
+                        );
+                    }
+                });
+            }
+            scope.spawn(|| {
+                begun.wait();
+                while lives() {
+                    let report = sweep(&stores.credentials, &stores.sessions, IDLE, *NOW, false).unwrap();
+                    assert!(report.failures.is_empty(), "{report:?}");
+                }
+            });
+            begun.wait();
+            thread::sleep(Duration::from_micros(50 * round));
+            let _ = stores.sessions.end(&session).unwrap().unwrap();
+        });
+        assert_eq!(stores.session_files(), [""; 0], "round {round}");
+    }
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn stores() -> Stores {
         .unwrap();
     let session = stores.session("carol");
     stores.publish(&session, "carol", 2 * HOUR).unwrap();
-    let _ = stores.sessions.end(&session, *NOW).unwrap();
+    let _ = stores.sessions.end(&session).unwrap();
     stores
 }
 

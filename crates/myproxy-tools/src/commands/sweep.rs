@@ -82,7 +82,6 @@ fn lines(report: &SweepReport) -> String {
         ("orphaned credential", &report.orphaned),
         ("broken", &report.broken),
         ("idle session", &report.idle),
-        ("old tombstone", &report.tombstones),
         ("stale temporary file", &report.temporaries),
         ("stale granting cookie in session", &report.stale_cookies),
         ("left, not ours", &report.unknown),
