@@ -41,23 +41,27 @@ impl<'s> Setup<'s> {
         self.main.and_all_after()
     }
 
-    /// Every server and virtual host with a configuration of its own. httpd lets a virtual host without
-    /// directives of the module share the main server's: what depends on the host's name needs its own.
-    pub fn separate_configs<M: Module>(&self) {
-        let Some(main) = self.main.config::<M>() else {
-            return;
-        };
+    /// Gives every virtual host a configuration of its own. httpd lets one without directives of the module share
+    /// the main server's: what depends on the host's name needs its own.
+    ///
+    /// # Errors
+    /// Making a configuration failed before.
+    pub fn separate_configs<M: Module>(&self) -> Result<(), String> {
+        let not_made = || "internal error: a configuration was not made; see above".to_owned();
+        let main = self.main.config::<M>().ok_or_else(not_made)?;
         for server in self.servers().skip(1) {
-            if server.config::<M>().is_none_or(|config| ptr::eq(config, main)) {
-                let own = self.pool.own(M::Server::default().merged(main));
-                // SAFETY: httpd is starting, with one thread; the configuration is of the module's type and
-                // lives in the configuration's pool.
-                unsafe {
-                    let vector = (*server.raw()).module_config;
-                    ffi::ap_set_module_config(vector, M::record().raw(), ptr::from_mut(own).cast());
-                }
+            if !ptr::eq(server.config::<M>().ok_or_else(not_made)?, main) {
+                continue;
+            }
+            let own = self.pool.own(M::Server::default().merged(main));
+            // SAFETY: httpd is starting, with one thread; the configuration is of the module's type and lives
+            // in the configuration's pool.
+            unsafe {
+                let vector = (*server.raw()).module_config;
+                ffi::ap_set_module_config(vector, M::record().raw(), ptr::from_mut(own).cast());
             }
         }
+        Ok(())
     }
 }
 

@@ -43,7 +43,7 @@ struct Needs<'c> {
 
 /// `check_config`: `apachectl configtest` comes here too, so that nothing is changed.
 pub fn check(setup: &Setup<'_>) -> Result<(), String> {
-    setup.separate_configs::<MyProxy>();
+    setup.separate_configs::<MyProxy>()?;
     let mut serving = Vec::new();
     for server in setup.servers() {
         let position = server.defined_at();
@@ -65,7 +65,7 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
 
 /// `post_config`: makes and opens directories, as root where httpd starts so, for the children's user.
 pub fn start(setup: &Setup<'_>) -> Result<(), String> {
-    setup.separate_configs::<MyProxy>();
+    setup.separate_configs::<MyProxy>()?;
     for server in setup.servers() {
         let config = server
             .config::<MyProxy>()

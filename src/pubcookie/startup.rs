@@ -17,7 +17,7 @@ pub fn pre_config(pool: Pool<'_>) -> Result<(), String> {
 pub fn check_config(setup: &Setup<'_>) -> Result<(), String> {
     let inheriting = servers_that_only_inherit(setup);
     // Keys depend on the server's name.
-    setup.separate_configs::<Pubcookie>();
+    setup.separate_configs::<Pubcookie>()?;
     let mut needs_replay_cache = false;
     for (server, only_inherits) in setup.servers().zip(inheriting) {
         let Some(config) = server.config::<Pubcookie>() else {
