@@ -49,7 +49,8 @@ impl Module for Pubcookie {
         hooks.post_read_request(Order::ReallyFirst, reply::mark);
         hooks.translate_name(Order::ReallyFirst, reply::claim);
         hooks.access_checker(Order::Middle, end_session::access_checker);
-        hooks.check_authn(Order::Middle, authenticate::check_authn);
+        // Before others, so that PubcookieAuthType beside another AuthType is told.
+        hooks.check_authn(Order::First, authenticate::check_authn);
         hooks.fixups(Order::First, authenticate::forget_blank_user);
         hooks.handler(Order::Middle, login::handler);
 

@@ -1,0 +1,179 @@
+//! The login server: passwords, providers, single sign-on, logout, and what it writes into the log.
+
+mod pubcookie_support;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use pubcookie_support::{ask, user};
+use testbed::browser::Request;
+use testbed::site::{AppServer, LoginMethod, PASSWORD, Site, USER};
+use url::Url;
+
+#[test]
+fn a_wrong_password_shows_the_form_again_and_grants_nothing() -> Result<()> {
+    for method in LoginMethod::ALL {
+        let site = Site::builder().login_method(method).start()?;
+        let browser = site.browser()?;
+        let log = site.httpd.log_from_now();
+        for (name, password) in [
+            (USER, "wrong"),
+            ("nobody", PASSWORD),
+            (USER, ""),
+            ("", PASSWORD),
+            ("al\0ice", PASSWORD),
+        ] {
+            let page = site.log_in_as(&browser, &site.url("/app"), name, password)?;
+            assert!(
+                page.form_with("user").is_ok(),
+                "{name} {password}: {}",
+                page.story()
+            );
+            assert!(browser.cookie("pubcookie_g").is_none() && browser.cookie("pubcookie_l").is_none());
+            assert_eq!(page.form_with("user")?.field("pass"), Some(""));
+        }
+        let line = log.wait_for("user alice: wrong user name or password", Duration::from_secs(5))?;
+        assert!(
+            line.contains("127.0.0.1") && line.contains("pubcookie:notice"),
+            "{line}"
+        );
+        assert!(
+            !log.text().contains(PASSWORD) && !log.text().contains("wrong\""),
+            "{}",
+            log.text()
+        );
+        // The form that came back still works.
+        assert_eq!(user(&site.log_in(&browser, "/app")?)?.as_deref(), Some(USER));
+        assert!(!log.text().contains(PASSWORD));
+    }
+    Ok(())
+}
+
+#[test]
+fn one_password_serves_all_applications() -> Result<()> {
+    let site = Site::builder()
+        .app_server(AppServer::new("one"))
+        .app_server(AppServer::new("two").login_method(LoginMethod::Post))
+        .start()?;
+    let browser = site.browser()?;
+    let log = site.httpd.log_from_now();
+    site.log_in(&browser, "/app")?;
+    assert_eq!(
+        user(&browser.get(&site.url_at("two", "/app"))?)?.as_deref(),
+        Some(USER)
+    );
+    assert!(
+        log.text()
+            .contains("granted user alice with the password: app server ID one.demo.localhost, app ID demo")
+    );
+    assert!(
+        log.text()
+            .contains("granted user alice by single sign-on: app server ID two.demo.localhost")
+    );
+    // Logged out there, the next application asks again.
+    browser.get(&site.url_at("login", "/?logout_action=2"))?;
+    assert!(log.text().contains("user alice: logged out"), "{}", log.text());
+    browser.remove_cookie(&browser.cookie("__Host-pubcookie_s_demo").expect("a session"));
+    assert!(browser.get(&site.url("/app"))?.form_with("user").is_ok());
+    Ok(())
+}
+
+#[test]
+fn the_next_provider_is_asked_for_a_user_that_one_does_not_know() -> Result<()> {
+    let site = Site::builder()
+        .module("authn_anon")
+        .login_configuration(
+            "PubcookieLoginProvider file anon\n<Location />\nAnonymous guest\nAnonymous_VerifyEmail off\n\
+             Anonymous_MustGiveEmail off\n</Location>",
+        )
+        .start()?;
+    let guest = site.log_in_as(&site.browser()?, &site.url("/app"), "guest", "anything")?;
+    assert_eq!(user(&guest)?.as_deref(), Some("guest"));
+    // The first provider knows this user: nobody else is asked.
+    let page = site.log_in_as(&site.browser()?, &site.url("/app"), USER, "wrong")?;
+    assert!(page.form_with("user").is_ok(), "{}", page.story());
+    let page = site.log_in_as(&site.browser()?, &site.url("/app"), "nobody", "anything")?;
+    assert!(page.form_with("user").is_ok(), "{}", page.story());
+    Ok(())
+}
+
+#[test]
+fn a_provider_that_fails_is_no_wrong_password() -> Result<()> {
+    let site = Site::builder()
+        .login_configuration("<Location />\nAuthUserFile /nowhere/users\n</Location>")
+        .start()?;
+    let page = site.log_in_as(&site.browser()?, &site.url("/app"), USER, PASSWORD)?;
+    assert_eq!(page.status, 503, "{}", page.story());
+    assert!(
+        site.httpd
+            .log()
+            .text()
+            .contains("user alice: the password could not be checked")
+    );
+    Ok(())
+}
+
+#[test]
+fn only_forms_of_its_own_for_this_browser_count() -> Result<()> {
+    let site = Site::start()?;
+    let page = site.browser()?.get(&site.url("/app"))?;
+    let form = page.form_with("user")?.fill("user", USER).fill("pass", PASSWORD);
+    // Another browser submits it: a login forced on somebody.
+    let other = site.browser()?;
+    let forced = other.submit(&page, &form)?;
+    assert_eq!(forced.status, 403, "{}", forced.story());
+    assert!(other.cookie("pubcookie_g").is_none() && other.cookie("pubcookie_l").is_none());
+    Ok(())
+}
+
+#[test]
+fn other_methods_and_large_forms_are_refused() -> Result<()> {
+    let site = Site::start()?;
+    let browser = site.browser()?;
+    let login = Url::parse(&site.url_at("login", "/"))?;
+    let large = format!("user={}", "x".repeat(4 << 20));
+    let response = browser.exchange(&Request::post(
+        login.clone(),
+        "application/x-www-form-urlencoded",
+        large,
+    ))?;
+    assert_eq!(response.status, 413);
+    let put = format!(
+        "PUT / HTTP/1.1\r\nHost: login.demo.localhost:{}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        site.httpd.port()
+    );
+    assert!(
+        browser
+            .raw(login.as_str(), put.as_bytes())?
+            .starts_with("HTTP/1.1 405 ")
+    );
+    for query in ["logout_action=7", "a=1&a=2", "%ff=1"] {
+        let response = ask(&browser, &format!("{login}?{query}"))?;
+        assert_eq!(response.status, 400, "{query}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_host_without_a_key_gets_nothing() -> Result<()> {
+    let site = Site::start()?;
+    let browser = site.browser()?;
+    let asked = pubcookie_support::begin_login(&browser, &site.url("/app"))?;
+    let elsewhere = pubcookie_protocol::granting_request::GrantingRequest {
+        host: "evil.demo.localhost".parse()?,
+        ..asked
+    };
+    let encoded = elsewhere.encode(pubcookie_protocol::granting_request::LoginMethod::Get);
+    browser.set_cookie(
+        &site.url("/"),
+        &format!("pubcookie_g_req={encoded}; domain=.demo.localhost; path=/; secure"),
+    )?;
+    let page = browser.get(&site.url_at("login", "/"))?;
+    assert_eq!(page.status, 403, "{}", page.story());
+    assert!(
+        site.httpd.log().text().contains("refused: evil.demo.localhost"),
+        "{}",
+        site.httpd.log().text()
+    );
+    Ok(())
+}
