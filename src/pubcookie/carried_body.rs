@@ -19,8 +19,16 @@ pub fn read(request: &Request<'_>, place: &Place<'_>) -> Result<Form, Outcome> {
         Ok(()) => Form::parse(&body(request, limit)?, limit),
         Err(problem) => Err(problem),
     };
-    form.and_then(|form| form.check_carriable().map(|()| form))
+    form.and_then(carriable)
         .map_err(|problem| refuse(request, &problem))
+}
+
+fn carriable(form: Form) -> Result<Form, FormError> {
+    if form.fields().next().is_none() {
+        return Err(FormError::Empty);
+    }
+    form.check_carriable()?;
+    Ok(form)
 }
 
 /// The whole body of a request.

@@ -112,7 +112,7 @@ pub const DIRECTIVES: &[D] = &[
         ONE,
         c"a shared cache of httpd's that remembers the granting cookies that were used, such as shmcb",
         |config, arguments| {
-            if arguments.server().is_virtual() {
+            if arguments.in_virtual_host() {
                 return Err("there is one for the whole httpd: set it outside of virtual hosts".into());
             }
             let cache = SharedCache::from_directive(arguments, arguments.get(0)?)?;
@@ -197,7 +197,7 @@ pub const DIRECTIVES: &[D] = &[
         Place::Htaccess,
         ONE,
         c"the login flavour that protects this place, where AuthType is not set",
-        |config, arguments| {
+        |config, _, arguments| {
             config.auth_type = Some(arguments.get(0)?.to_owned());
             Ok(())
         },
@@ -207,7 +207,7 @@ pub const DIRECTIVES: &[D] = &[
         Place::Htaccess,
         ONE,
         c"ID of this application",
-        |config, arguments| {
+        |config, _, arguments| {
             config.app_id = Some(AppId::configured(arguments.get(0)?).map_err(text)?);
             Ok(())
         },
@@ -217,7 +217,7 @@ pub const DIRECTIVES: &[D] = &[
         Place::Htaccess,
         ONE,
         c"seconds without a request after which a session ends (at least 300; -1: never)",
-        |config, arguments| {
+        |config, _, arguments| {
             config.inactive_expire = Some(parsed(arguments)?);
             Ok(())
         },
@@ -227,7 +227,7 @@ pub const DIRECTIVES: &[D] = &[
         Place::Htaccess,
         ONE,
         c"seconds after its login at which a session ends (3600 to 43200)",
-        |config, arguments| {
+        |config, _, arguments| {
             config.hard_expire = Some(parsed(arguments)?);
             Ok(())
         },
@@ -237,7 +237,7 @@ pub const DIRECTIVES: &[D] = &[
         Place::Htaccess,
         ONE,
         c"on, redirect, clearLogin or off: what a request for this place does to the session",
-        |config, arguments| {
+        |config, _, arguments| {
             config.end_session = Some(parsed(arguments)?);
             Ok(())
         },

@@ -92,11 +92,18 @@ impl<'r> Place<'r> {
             .login
             .as_ref()
             .ok_or("PubcookieLogin is not set for this server")?;
-        let app_server = config.app_server.get();
+        let files = &config.key_files;
+        let app_server = config
+            .app_server
+            .get()
+            .ok_or(match files.granting_certificates.is_empty() {
+                true => "PubcookieGrantingCertFile is not set for this server",
+                false => "PubcookieSessionKeyFile is not set for this server",
+            })?;
         Ok(Place {
             config,
             directory: request.directory_config::<Pubcookie>().ok_or(INTERNAL)?,
-            app_server: app_server.ok_or("PubcookieGrantingCertFile is not set for this server")?,
+            app_server,
             login,
             replay_cache: config.replay_cache.get().ok_or(INTERNAL)?,
             creds,

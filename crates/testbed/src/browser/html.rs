@@ -46,11 +46,17 @@ impl Form {
         self
     }
 
-    /// What is sent when the user presses the first button, `application/x-www-form-urlencoded`.
+    /// What is sent when the user presses the first button, `application/x-www-form-urlencoded`. Every line end is sent
+    /// as CR LF (HTML, 4.10.22.4).
     pub fn encode(&self) -> String {
+        let line_ends = |text: &str| {
+            text.replace("\r\n", "\n")
+                .replace('\r', "\n")
+                .replace('\n', "\r\n")
+        };
+        let sent = self.fields.iter().chain(self.buttons.first());
         url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(&self.fields)
-            .extend_pairs(self.buttons.first())
+            .extend_pairs(sent.map(|(name, value)| (line_ends(name), line_ends(value))))
             .finish()
     }
 }
