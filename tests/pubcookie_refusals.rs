@@ -2,8 +2,9 @@
 
 mod pubcookie_support;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use granting_cookie::{Cookie, CookieType, Encryption, User, Version};
+use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod};
 use pubcookie_protocol::reason::Reason;
 use pubcookie_support::{ask, begin_login, bring, granted, granting_request, now, sealed, user};
 use testbed::application::Seen;
@@ -359,18 +360,26 @@ fn a_granting_request_cannot_be_bent_by_an_address() -> Result<()> {
         );
         assert!(asked.path.starts_with("/app/"), "{}", asked.path);
     }
-    for target in [
-        "//app",
-        "///app",
-        "https://evil.example/app",
-        "/app/../app",
-    ] {
+    // However the path is spelled, the user comes back to this server.
+    for target in ["//app", "///app", "https://evil.example/app", "/%2e/app"] {
         let head = format!(
             "GET {target} HTTP/1.1\r\nHost: app.demo.localhost:{}\r\nConnection: close\r\n\r\n",
             site.httpd.port()
         );
         let answer = site.browser()?.raw(&site.url("/"), head.as_bytes())?;
-        assert!(!answer.contains("REMOTE_USER"), "{target}: {answer}");
+        let cookie = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("Set-Cookie: pubcookie_g_req="));
+        let cookie = cookie
+            .and_then(|line| line.split(';').next())
+            .with_context(|| answer.clone())?;
+        let asked = GrantingRequest::decode(cookie.as_bytes(), LoginMethod::Get)?;
+        assert_eq!(asked.host.name(), "app.demo.localhost", "{target}");
+        assert!(
+            asked.path.starts_with('/') && !asked.path.starts_with("//"),
+            "{target}: {}",
+            asked.path
+        );
     }
     Ok(())
 }

@@ -60,13 +60,24 @@ pub fn send_problem(
     again: Option<&Destination>,
 ) -> Outcome {
     let reference = format!("{:x}", request.time_microseconds());
-    log!(
-        Pubcookie,
-        *request,
-        Error,
-        "{}: {reason} (reference {reference})",
-        problem.message()
-    );
+    let message = problem.message();
+    match problem {
+        // The user sent what cannot be carried; nothing is out of order here.
+        Problem::QueryTooLong | Problem::Multipart | Problem::BadBody | Problem::BodyTooLarge => {
+            log!(
+                Pubcookie,
+                *request,
+                Info,
+                "{message}: {reason} (reference {reference})"
+            );
+        }
+        _ => log!(
+            Pubcookie,
+            *request,
+            Error,
+            "{message}: {reason} (reference {reference})"
+        ),
+    }
     send_page(request, |nonce| error_page(problem, &reference, again, nonce))
 }
 

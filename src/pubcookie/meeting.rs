@@ -37,6 +37,9 @@ fn granting_cookie(
     request: &Request<'_>,
     form: impl FnOnce(&GrantingCookie) -> Zeroizing<String>,
 ) -> Option<Zeroizing<String>> {
+    if state::session_has_ended(request) {
+        return None;
+    }
     let user = request.user().ok().flatten().filter(|user| !user.is_empty())?;
     let protection = Protection::of(request).ok()?;
     if matches!(protection, Protection::Flavour(..)) {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use pubcookie_protocol::granting_request::LoginMethod;
+
 use super::Pubcookie;
 use super::config::ServerConfig;
 use super::keys::{AppServer, Login};
@@ -29,15 +31,7 @@ pub fn check_config(setup: &Setup<'_>) -> Result<(), String> {
         let place = |problem| format!("{problem} (server {}, {})", server.name(), server.defined_at());
         if is_app_server(config) {
             let app_server = AppServer::load(config, server).map_err(place)?;
-            if config.login.is_none() {
-                let name = server.name();
-                log!(
-                    Pubcookie,
-                    server,
-                    Warning,
-                    "PubcookieLogin is not set for {name}: what Pubcookie protects there is answered 500"
-                );
-            }
+            warn_of_logins_that_cannot_work(config, server);
             needs_replay_cache = true;
             // Set for the first time: the configuration is new.
             let _ = config.app_server.set(app_server);
@@ -51,6 +45,34 @@ pub fn check_config(setup: &Setup<'_>) -> Result<(), String> {
         share_replay_cache(setup)
     } else {
         Ok(())
+    }
+}
+
+/// httpd starts all the same: only what Pubcookie protects is closed.
+fn warn_of_logins_that_cannot_work(config: &ServerConfig, server: Server<'_>) {
+    let name = server.name();
+    let Some(login) = &config.login else {
+        log!(
+            Pubcookie,
+            server,
+            Warning,
+            "PubcookieLogin is not set for {name}: what Pubcookie protects there is answered 500"
+        );
+        return;
+    };
+    let host = login.host().name();
+    let shared = match config.domain(name) {
+        Some(domain) => domain.covers(host) && domain.covers(name),
+        None => host == name,
+    };
+    if config.login_method.unwrap_or_default() == LoginMethod::Get && !shared {
+        log!(
+            Pubcookie,
+            server,
+            Warning,
+            "PubcookieDomain: {name} and the login server {host} share no domain, so that logins by GET cannot work; \
+             say PubcookieLoginMethod POST"
+        );
     }
 }
 
