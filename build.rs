@@ -1,6 +1,7 @@
 //! Finds httpd and APR, makes bindings from the headers of that very httpd, and compiles the C shim.
 
 use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
@@ -73,7 +74,7 @@ fn require_header(flags: &[String], header: &str) {
 }
 
 fn generate_bindings(compiler_flags: &[String]) {
-    let bindings = bindgen::Builder::default()
+    let builder = bindgen::Builder::default()
         .header("src/httpd/shim.h")
         .clang_args(compiler_flags)
         .allowlist_function("(ap|apr)_.*|shim_.*")
@@ -85,15 +86,17 @@ fn generate_bindings(compiler_flags: &[String]) {
         .opaque_type("in6?_addr|sockaddr.*|addrinfo")
         .layout_tests(false)
         .generate_comments(false)
-        .derive_debug(false)
-        .generate();
-    let bindings = bindings.unwrap_or_else(|error| {
-        stop(
-            &format!("httpd's headers could not be read: {error}"),
-            "libclang-dev",
-            "clang-devel",
-        )
-    });
+        .derive_debug(false);
+    // Where libclang is missing, bindgen panics.
+    let problem = match catch_unwind(AssertUnwindSafe(|| builder.generate())) {
+        Ok(Ok(bindings)) => return write_bindings(&bindings),
+        Ok(Err(error)) => format!("httpd's headers could not be read: {error}"),
+        Err(_) => "libclang was not found, which reads httpd's headers".to_owned(),
+    };
+    stop(&problem, "libclang-dev", "clang-devel");
+}
+
+fn write_bindings(bindings: &bindgen::Bindings) {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("bindings.rs");
     bindings
         .write_to_file(&out)
@@ -106,7 +109,13 @@ fn compile_shim(compiler_flags: &[String]) {
     for flag in compiler_flags {
         shim.flag(flag);
     }
-    shim.compile("shim");
+    if let Err(error) = shim.try_compile("shim") {
+        stop(
+            &format!("src/httpd/shim.c could not be compiled: {error}"),
+            "gcc",
+            "gcc",
+        );
+    }
 }
 
 fn stop(problem: &str, debian: &str, fedora: &str) -> ! {

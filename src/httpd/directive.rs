@@ -8,7 +8,7 @@ use std::ptr;
 use super::guard::guarded;
 use super::module::Module;
 use super::server::NoServer;
-use super::{Pool, Server, ffi, text};
+use super::{Pool, ffi, text};
 
 /// Where a directive may stand.
 #[derive(Clone, Copy)]
@@ -90,7 +90,8 @@ impl<M: Module> Directive<M> {
         .taking(count)
     }
 
-    /// A directive that fills in the configuration of a directory.
+    /// A directive that fills in the configuration of a directory. `set` sees that of the server besides, to leave
+    /// word there of what the places of the server want.
     pub const fn directory<F>(
         name: &'static CStr,
         place: Place,
@@ -99,7 +100,7 @@ impl<M: Module> Directive<M> {
         set: F,
     ) -> Self
     where
-        F: Fn(&mut M::Directory, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
+        F: Fn(&mut M::Directory, &M::Server, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
     {
         const {
             assert!(
@@ -159,54 +160,60 @@ unsafe extern "C" fn server_directive<M: Module, F>(
 where
     F: Fn(&mut M::Server, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
 {
-    // SAFETY: httpd passes a command with its server, whose configuration `create_server` made; while it
-    // reads configurations, nothing else has a reference to one.
+    // SAFETY: httpd passes a command and its arguments. `create_server` made its server's configuration; while
+    // httpd reads its configuration, with one thread, this is the only reference to it. F has no bytes (checked
+    // where the directive is made), so that a value of it can be made of nothing.
     unsafe {
-        let vector = (*(*command).server).module_config;
-        let config = ffi::ap_get_module_config(vector, M::record().raw());
-        apply::<M::Server, F>(command, config, count, values)
+        let arguments = Arguments::new(&*command, count, values);
+        let server = server_config::<M>(command).cast::<M::Server>().as_mut();
+        let set = std::mem::zeroed::<F>();
+        apply(&arguments, || set(server.ok_or(NOT_MADE)?, &arguments))
     }
 }
 
 unsafe extern "C" fn directory_directive<M: Module, F>(
     command: *mut ffi::cmd_parms,
-    config: *mut c_void,
+    directory: *mut c_void,
     count: c_int,
     values: *const *mut c_char,
 ) -> *const c_char
 where
-    F: Fn(&mut M::Directory, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
+    F: Fn(&mut M::Directory, &M::Server, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
 {
-    // SAFETY: httpd passes the directory's configuration, which `create_directory` made, to nobody else.
-    unsafe { apply::<M::Directory, F>(command, config, count, values) }
+    // SAFETY: as above. httpd passes the directory's configuration, which `create_directory` made, to nobody else;
+    // that of the server is another object, and only read, by requests' threads too where this is an .htaccess.
+    unsafe {
+        let arguments = Arguments::new(&*command, count, values);
+        let server = server_config::<M>(command).cast::<M::Server>().as_ref();
+        let directory = directory.cast::<M::Directory>().as_mut();
+        let set = std::mem::zeroed::<F>();
+        apply(&arguments, || {
+            set(directory.ok_or(NOT_MADE)?, server.ok_or(NOT_MADE)?, &arguments)
+        })
+    }
 }
 
+const NOT_MADE: &str = "the configuration was not made";
+
 /// # Safety
-/// The command lives, `config` is null or the only pointer in use to a `C`, and `values` are `count` strings.
-unsafe fn apply<C, F>(
-    command: *mut ffi::cmd_parms,
-    config: *mut c_void,
-    count: c_int,
-    values: *const *mut c_char,
-) -> *const c_char
-where
-    F: Fn(&mut C, &Arguments<'_>) -> Result<(), String> + Copy + 'static,
-{
-    // SAFETY: the caller vouches for all three; F has no bytes (checked where the directive is made), so that
-    // a value of it can be made of nothing.
-    let (arguments, config, set) = unsafe {
-        let arguments = Arguments::new(&*command, count, values);
-        (arguments, config.cast::<C>().as_mut(), std::mem::zeroed::<F>())
-    };
-    let pool = arguments.pool();
-    let name = arguments.directive();
-    let result = guarded("directive", &NoServer, Err("internal error".to_owned()), || {
+/// The command lives, and has a server.
+unsafe fn server_config<M: Module>(command: *const ffi::cmd_parms) -> *mut c_void {
+    // SAFETY: the caller vouches for the command; the record is one of ours.
+    unsafe { ffi::ap_get_module_config((*(*command).server).module_config, M::record().raw()) }
+}
+
+/// Sets what a directive says; what is wrong with it goes back to httpd behind the directive's name.
+fn apply(arguments: &Arguments<'_>, set: impl FnOnce() -> Result<(), String>) -> *const c_char {
+    let panicked = Err("internal error".to_owned());
+    let result = guarded("directive", &NoServer, panicked, || {
         arguments.check_count()?;
-        set(config.ok_or("the configuration was not made")?, &arguments)
+        set()
     });
     match result {
         Ok(()) => ptr::null(),
-        Err(problem) => pool.copy(format!("{name}: {problem}")),
+        Err(problem) => arguments
+            .pool()
+            .copy(format!("{}: {problem}", arguments.directive())),
     }
 }
 
@@ -307,10 +314,10 @@ impl<'c> Arguments<'c> {
         self.command
     }
 
-    /// The server whose configuration is being read.
-    pub fn server(&self) -> Server<'c> {
+    /// Whether the directive stands in a virtual host.
+    pub fn in_virtual_host(&self) -> bool {
         // SAFETY: a command's server outlives the command.
-        unsafe { Server::from_raw(self.command.server) }
+        unsafe { (*self.command.server).is_virtual != 0 }
     }
 
     /// Whether the directive stands in an .htaccess file, which others than the administrator may write.

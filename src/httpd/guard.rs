@@ -15,7 +15,11 @@ thread_local! {
 pub fn remember_panics() {
     std::panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let message = panic.payload_as_str().unwrap_or("no message");
+        let payload = panic.payload();
+        let message = payload.downcast_ref::<&str>().copied();
+        let message = message
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
         // During the destruction of a thread there is nowhere to keep it: then the line lacks the place.
         let _ = LAST_PANIC.try_with(|last| *last.borrow_mut() = format!("{place}: {message}"));
     }));

@@ -16,6 +16,8 @@ pub enum Order {
     First,
     /// Where most stand.
     Middle,
+    /// After most, mod_env among them.
+    AfterMiddle,
     /// Late.
     Last,
 }
@@ -26,6 +28,7 @@ impl Order {
             Order::ReallyFirst => ffi::APR_HOOK_REALLY_FIRST,
             Order::First => ffi::APR_HOOK_FIRST as i32,
             Order::Middle => ffi::APR_HOOK_MIDDLE as i32,
+            Order::AfterMiddle => ffi::APR_HOOK_MIDDLE as i32 + 1,
             Order::Last => ffi::APR_HOOK_LAST as i32,
         };
         number as c_int

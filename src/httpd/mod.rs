@@ -39,13 +39,13 @@ pub use mutex::GlobalMutex;
 pub use optional::{OptionalCookie, OptionalNotice};
 pub use pool::Pool;
 pub use provider::{PasswordProvider, PasswordVerdict};
-pub use request::{Outcome, Request};
+pub use request::{Outcome, Request, normalized_path};
 pub use response::Response;
 pub use server::{ChildUser, Server, threads_in_a_child};
 pub use setup::{ChildStart, Setup};
 pub use socache::SharedCache;
 pub use table::Table;
-pub use watchdog::{WatchdogError, watch};
+pub use watchdog::watch;
 
 /// One line in httpd's error log, on behalf of a module: `log!(MyProxy, request, Error, "...")`.
 ///

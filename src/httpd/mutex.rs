@@ -1,5 +1,6 @@
 //! Mutexes that hold across all threads of all children.
 
+use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -11,8 +12,12 @@ pub struct GlobalMutex {
     raw: AtomicPtr<ffi::apr_global_mutex_t>,
 }
 
-/// The mutex is held while this lives.
-pub struct GlobalMutexGuard<'m>(&'m GlobalMutex);
+/// The mutex is held while this lives, by this thread.
+pub struct GlobalMutexGuard<'m> {
+    mutex: &'m GlobalMutex,
+    /// Only the thread that locked it may unlock it.
+    not_send: PhantomData<*const ()>,
+}
 
 impl GlobalMutex {
     /// Makes the name known to the `Mutex` directive. Call it in `pre_config`.
@@ -81,7 +86,10 @@ impl GlobalMutex {
         // SAFETY: the mutex came from `create`, and lives as long as the configuration that owns `self`.
         let status = unsafe { ffi::apr_global_mutex_lock(self.raw.load(Ordering::Acquire)) };
         if status == 0 {
-            Ok(GlobalMutexGuard(self))
+            Ok(GlobalMutexGuard {
+                mutex: self,
+                not_send: PhantomData,
+            })
         } else {
             Err(format!("a mutex cannot be locked ({status})"))
         }
@@ -91,6 +99,6 @@ impl GlobalMutex {
 impl Drop for GlobalMutexGuard<'_> {
     fn drop(&mut self) {
         // SAFETY: the guard exists because this thread holds the mutex.
-        unsafe { ffi::apr_global_mutex_unlock(self.0.raw.load(Ordering::Acquire)) };
+        unsafe { ffi::apr_global_mutex_unlock(self.mutex.raw.load(Ordering::Acquire)) };
     }
 }

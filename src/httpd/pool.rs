@@ -2,9 +2,10 @@
 
 use std::ffi::{c_char, c_void};
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
+use super::guard::guarded;
+use super::server::NoServer;
 use super::{ffi, text};
 
 /// A memory pool of httpd's, valid for `'p`.
@@ -18,8 +19,8 @@ impl<'p> Pool<'p> {
     /// # Safety
     /// `raw` is a pool that lives for `'p`.
     pub(super) unsafe fn from_raw(raw: *mut ffi::apr_pool_t) -> Self {
-        // SAFETY: a pool that lives is not null.
         Pool {
+            // SAFETY: a pool that lives is not null.
             raw: unsafe { NonNull::new_unchecked(raw) },
             lifetime: PhantomData,
         }
@@ -56,7 +57,6 @@ impl<'p> Pool<'p> {
 unsafe extern "C" fn drop_owned<T>(value: *mut c_void) -> ffi::apr_status_t {
     // SAFETY: `own` registered this pointer, which came from a `Box<T>`, to be given here once.
     let value = unsafe { Box::from_raw(value.cast::<T>()) };
-    // A destructor that panics must not unwind into C; there is nobody left to tell.
-    let _ = catch_unwind(AssertUnwindSafe(move || drop(value)));
+    guarded("drop", &NoServer, (), move || drop(value));
     0
 }

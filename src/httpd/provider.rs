@@ -59,11 +59,6 @@ impl PasswordProvider {
         })
     }
 
-    /// The provider's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Asks the provider. A user name or password with a NUL in it is denied: no provider could see its end.
     pub fn check(&self, request: &Request<'_>, user: &str, password: &str) -> PasswordVerdict {
         if user.contains('\0') || password.contains('\0') {

@@ -43,8 +43,8 @@ impl<'r> Request<'r> {
     /// # Safety
     /// `raw` is a request that lives for `'r`, and this thread is the one that works on it.
     pub(super) unsafe fn from_raw(raw: *mut ffi::request_rec) -> Self {
-        // SAFETY: a request that lives is not null.
         Request {
+            // SAFETY: a request that lives is not null.
             raw: unsafe { NonNull::new_unchecked(raw) },
             lifetime: PhantomData,
         }
@@ -184,6 +184,11 @@ impl<'r> Request<'r> {
         unsafe { (*self.raw()).handler = name.as_ptr() }
     }
 
+    /// The status that it is being answered with.
+    pub fn status(&self) -> u16 {
+        u16::try_from(self.record().status).unwrap_or(500)
+    }
+
     /// When it arrived, in microseconds since 1970.
     pub fn time_microseconds(&self) -> i64 {
         self.record().request_time
@@ -278,6 +283,20 @@ impl<'r> Request<'r> {
     pub fn notes(&self) -> Table<'r> {
         // SAFETY: likewise.
         unsafe { Table::from_raw(self.record().notes) }
+    }
+}
+
+/// A decoded path as httpd goes by it: without empty segments, `.` and `..`.
+pub fn normalized_path(path: &[u8]) -> Vec<u8> {
+    let mut path = text::terminated(path).into_bytes_with_nul();
+    // SAFETY: httpd works in place on a string that ends with a NUL, and never makes it longer. What it cannot
+    // normalize, it leaves as it is.
+    unsafe {
+        ffi::ap_normalize_path(path.as_mut_ptr().cast(), ffi::AP_NORMALIZE_MERGE_SLASHES);
+        text::borrow(path.as_ptr().cast())
+            .unwrap_or_default()
+            .to_bytes()
+            .to_vec()
     }
 }
 

@@ -20,8 +20,8 @@ impl<'s> Server<'s> {
     /// # Safety
     /// `raw` is a server that lives for `'s`, and whose names do not change meanwhile.
     pub(super) unsafe fn from_raw(raw: *mut ffi::server_rec) -> Self {
-        // SAFETY: a server that lives is not null.
         Server {
+            // SAFETY: a server that lives is not null.
             raw: unsafe { NonNull::new_unchecked(raw) },
             lifetime: PhantomData,
         }

@@ -23,8 +23,3 @@ void shim_log_server(const char *file, int line, int module_index, int level, co
 {
     ap_log_error(file, line, module_index, level, 0, server, "%s", message);
 }
-
-/* The module record as this httpd declares it begins with what STANDARD20_MODULE_STUFF fills in. The Rust
- * side fills the same fields; if they ever differ in number, this does not compile. */
-static const module standard_fields  __attribute__((unused)) = { STANDARD20_MODULE_STUFF, NULL, NULL, NULL,
-                                                                  NULL, NULL, NULL, 0 };

@@ -105,13 +105,19 @@ impl SharedCache {
                 setup.pool().raw(),
             )
         };
-        let failed = || {
-            format!(
+        if status != 0 {
+            return Err(format!(
                 "the shared cache {} cannot be started (status {status})",
                 self.name
-            )
-        };
-        if status == 0 { Ok(()) } else { Err(failed()) }
+            ));
+        }
+        // Given to the pool after what `init` gave it, and so ended before: the provider can still let go of its
+        // shared memory.
+        setup.pool().own(Started {
+            provider: self.provider,
+            instance: self.instance,
+        });
+        Ok(())
     }
 
     /// What is stored under an identifier.
@@ -189,11 +195,16 @@ impl SharedCache {
     }
 }
 
-impl Drop for SharedCache {
+/// A cache that was started, until its pool ends.
+struct Started {
+    provider: NonNull<ffi::ap_socache_provider_t>,
+    instance: NonNull<ffi::ap_socache_instance_t>,
+}
+
+impl Drop for Started {
     fn drop(&mut self) {
-        // SAFETY: the instance came from this provider. The pool that owns `self` is the one that the
-        // instance lives in, and clean-ups run before its memory goes. `destroy` may want a server to log
-        // for, and takes null for none.
+        // SAFETY: the instance came from this provider and was started once; the pool that owns `self` is the one
+        // that the instance lives in. `destroy` may want a server to log for, and takes null for none.
         unsafe {
             if let Some(destroy) = self.provider.as_ref().destroy {
                 destroy(self.instance.as_ptr(), ptr::null_mut());

@@ -17,8 +17,8 @@ impl<'r> Table<'r> {
     /// # Safety
     /// `raw` is a table that lives for `'r` and is used on this thread alone.
     pub(super) unsafe fn from_raw(raw: *mut ffi::apr_table_t) -> Self {
-        // SAFETY: a table that lives is not null.
         Table {
+            // SAFETY: a table that lives is not null.
             raw: unsafe { NonNull::new_unchecked(raw) },
             lifetime: PhantomData,
         }

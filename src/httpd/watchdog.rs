@@ -6,7 +6,6 @@ use std::ptr;
 use thiserror::Error;
 
 use super::guard::guarded;
-use super::module::Module;
 use super::{Server, Setup, ffi};
 
 /// Why nothing is watched.
@@ -22,9 +21,8 @@ pub enum WatchdogError {
 
 /// Has `work` called with the main server every so many seconds, in one child at a time. That child changes,
 /// so what `work` does must be repeatable. Call it in `post_config`.
-pub fn watch<M, F>(setup: &Setup<'_>, name: &str, seconds: i64, _work: F) -> Result<(), WatchdogError>
+pub fn watch<F>(setup: &Setup<'_>, name: &str, seconds: i64, _work: F) -> Result<(), WatchdogError>
 where
-    M: Module,
     F: Fn(Server<'_>) + Copy + 'static,
 {
     const {

@@ -1,8 +1,9 @@
 //! What the directives of `myproxy_module` make of servers and places.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use credential_store::FilePermissions;
@@ -34,23 +35,22 @@ impl Default for Timeouts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionCookie {
     /// Its name.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// Its attributes, as in a Set-Cookie header.
-    pub attributes: String,
+    pub attributes: Cow<'static, str>,
 }
 
-impl Default for SessionCookie {
-    fn default() -> Self {
-        SessionCookie {
-            name: "MM_SESSION".to_owned(),
-            attributes: "Path=/; Secure; HttpOnly; SameSite=Lax".to_owned(),
-        }
-    }
+impl SessionCookie {
+    /// `MM_SESSION`, for this host, over TLS, not for scripts and not with another site's forms.
+    pub const DEFAULT: SessionCookie = SessionCookie {
+        name: Cow::Borrowed("MM_SESSION"),
+        attributes: Cow::Borrowed("Path=/; Secure; HttpOnly; SameSite=Lax"),
+    };
 }
 
-/// What a server or virtual host configures. `None` is what no directive said.
-#[derive(Debug, Default)]
-pub struct ServerConfig {
+/// What the directives of a server say. `None` is what no directive said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
     /// `MyProxyServer`.
     pub servers: Option<Vec<Server>>,
     /// `MyProxyServerDN` or `MyProxyServerName`: for all servers.
@@ -73,23 +73,47 @@ pub struct ServerConfig {
     pub session_cookie: Option<SessionCookie>,
     /// `MyProxySweepInterval`; zero is off.
     pub sweep_interval: Option<Duration>,
-    /// Where `MyProxyCredential On` was read, for messages: this server then needs the rest.
-    pub switched_on_at: OnceLock<String>,
-    /// Where a place of this server names a credential (`MyProxyCredName`), and which.
+}
+
+/// The configuration of a server or virtual host.
+#[derive(Debug, Default)]
+pub struct ServerConfig {
+    /// What its directives say.
+    pub settings: Settings,
+    /// The directive that needs all of it, and where it stands: `MyProxyCredential On (file:line)`.
+    pub needed_by: OnceLock<String>,
+    /// Which credential a place of this server names (`MyProxyCredName`), and where.
     pub credential_name: OnceLock<(CredentialName, String)>,
     /// The longest `MyProxySessionIdle` of a place of this server, in seconds; 0 where no place sets one.
     pub longest_idle: AtomicU64,
-    /// What the start made of all this.
-    pub running: OnceLock<Running>,
+    /// What the start made of all this. Servers with the same settings share it.
+    pub running: OnceLock<Arc<Running>>,
 }
 
 impl Config for ServerConfig {
     fn merged(&self, outer: &Self) -> Self {
-        let longest_idle = self
-            .longest_idle
-            .load(Ordering::Relaxed)
-            .max(outer.longest_idle.load(Ordering::Relaxed));
+        let idle = |config: &Self| config.longest_idle.load(Ordering::Relaxed);
         ServerConfig {
+            settings: self.settings.merged(&outer.settings),
+            needed_by: either(&self.needed_by, &outer.needed_by),
+            credential_name: either(&self.credential_name, &outer.credential_name),
+            longest_idle: AtomicU64::new(idle(self).max(idle(outer))),
+            running: OnceLock::new(),
+        }
+    }
+}
+
+fn either<T: Clone>(inner: &OnceLock<T>, outer: &OnceLock<T>) -> OnceLock<T> {
+    if inner.get().is_some() {
+        inner.clone()
+    } else {
+        outer.clone()
+    }
+}
+
+impl Settings {
+    fn merged(&self, outer: &Self) -> Self {
+        Settings {
             servers: self.servers.clone().or_else(|| outer.servers.clone()),
             identity: self.identity.clone().or_else(|| outer.identity.clone()),
             trust_directory: self
@@ -113,11 +137,12 @@ impl Config for ServerConfig {
                 .clone()
                 .or_else(|| outer.session_cookie.clone()),
             sweep_interval: self.sweep_interval.or(outer.sweep_interval),
-            switched_on_at: self.switched_on_at.clone(),
-            credential_name: self.credential_name.clone(),
-            longest_idle: AtomicU64::new(longest_idle),
-            running: OnceLock::new(),
         }
+    }
+
+    /// The session cookie.
+    pub fn session_cookie(&self) -> &SessionCookie {
+        self.session_cookie.as_ref().unwrap_or(&SessionCookie::DEFAULT)
     }
 }
 
@@ -151,7 +176,7 @@ pub struct DirectoryConfig {
     /// `MyProxyEnvName`.
     pub environment_name: Option<String>,
     /// `MyProxyLogoutURI`.
-    pub logout: Option<Regex>,
+    pub logout: Option<Arc<Regex>>,
 }
 
 impl Config for DirectoryConfig {
@@ -208,6 +233,9 @@ impl DirectoryConfig {
         self.environment_name.as_deref().unwrap_or("X509_USER_PROXY")
     }
 }
+
+/// The shortest `MyProxySessionIdle`.
+pub const SHORTEST_SESSION_IDLE: Duration = Duration::from_secs(60);
 
 /// `MyProxySessionIdle` where it is not given.
 pub const DEFAULT_SESSION_IDLE: Duration = Duration::from_secs(28800);

@@ -27,18 +27,21 @@ impl Verdict {
     /// A subrequest, or an internal redirect, that is about the same takes over what was decided before it: a
     /// granting cookie is shown to the MyProxy server once.
     pub fn on(request: &Request<'_>, place: &DirectoryConfig) -> Self {
-        match Wanted::of(request, place) {
+        let logged_out = request.first().state::<MyProxy>().logged_out.get();
+        let wanted = if logged_out {
+            Err(Shortfall::new(Class::None, "this request logged the user out"))
+        } else {
+            Wanted::of(request, place)
+        };
+        match wanted {
             Err(shortfall) => Verdict {
                 record: None,
                 result: Err(shortfall),
             },
-            Ok(wanted) => {
-                let before = before(request, &wanted.identity.record);
-                Verdict {
-                    result: before.unwrap_or_else(|| wanted.get()),
-                    record: Some(wanted.identity.record),
-                }
-            }
+            Ok(wanted) => Verdict {
+                result: before(request, &wanted.identity.record).unwrap_or_else(|| wanted.get()),
+                record: Some(wanted.identity.record),
+            },
         }
     }
 }
@@ -48,7 +51,7 @@ fn before(request: &Request<'_>, record: &Record) -> Option<Result<Credential, S
     std::iter::successors(request.origin(), Request::origin)
         .filter_map(|origin| origin.state::<MyProxy>().verdict.get())
         .find(|verdict| verdict.record.as_ref() == Some(record))
-        .map(|verdict| verdict.result.clone().map_err(Shortfall::as_told))
+        .map(|verdict| verdict.result.clone().map_err(Shortfall::told_before))
 }
 
 /// All that a decision needs to know.
@@ -85,72 +88,76 @@ impl Wanted<'_> {
     /// A granting cookie in this request leads to a logon; otherwise the stored credential serves; otherwise
     /// a granting cookie that waits in the session is tried again.
     fn get(&self) -> Result<Credential, Shortfall> {
-        if self.request.first().state::<MyProxy>().logged_out.get() {
-            return Err(Shortfall::new(Class::None, "this request logged the user out"));
-        }
         if let Some(cookie) = meeting::granting_cookie(self.request, self.place.forward()) {
-            let session = session::begin(self.request, self.config, self.running, &self.identity, self.now)?;
+            let session = session::begin(self)?;
             return logon::log_on(self, &session, &Proof::of_this_login(cookie)?);
         }
-        let idle = self.place.session_idle();
-        let session = session::find(
-            self.request,
-            self.config,
-            self.running,
-            &self.identity,
-            idle,
-            self.now,
-        )?;
-        let shortfall = match self.look_up()? {
-            Lookup::Good(credential) => {
+        let session = session::find(self)?;
+        let shortfall = match self.stored()? {
+            Stored::Good(credential) => {
                 self.join(session)?;
                 return Ok(credential);
             }
-            Lookup::Expired(_) => Shortfall::new(Class::Expired, "the credential has expired; log in again"),
-            Lookup::Missing => Shortfall::new(Class::None, "there is no credential; log in again"),
-            Lookup::NotYours => Shortfall::new(
-                Class::None,
-                "the stored credential belongs to a user of this name who logged in in another way",
-            ),
+            Stored::Lacking(shortfall) => shortfall,
         };
-        match session {
-            Some(session) => self.try_again(&session, shortfall),
-            None => Err(shortfall),
+        if let Some(session) = &session {
+            if let Some(proof) = Proof::that_waits(session, self.now) {
+                return logon::log_on(self, session, &proof);
+            }
+            // What kept the last logon from succeeding says more than that there is nothing.
+            return Err(session
+                .session
+                .last_failure()
+                .map_or(shortfall, Shortfall::of_another));
+        }
+        // The first request of this login may be at it.
+        let turn = logon::wait_for_turn(self)?;
+        match self.stored()? {
+            Stored::Good(credential) => {
+                drop(turn);
+                self.join(session)?;
+                Ok(credential)
+            }
+            Stored::Lacking(shortfall) => Err(shortfall),
         }
     }
 
     /// What is stored for the request's user.
-    pub fn look_up(&self) -> Result<Lookup, Shortfall> {
+    pub fn stored(&self) -> Result<Stored, Shortfall> {
         let Identity { name, record, .. } = &self.identity;
-        Ok(self
+        let lacking = |class, words: &str| Ok(Stored::Lacking(Shortfall::new(class, words)));
+        match self
             .running
             .credentials
-            .lookup(name, record, self.place.min_lifetime(), self.now)?)
+            .lookup(name, record, self.place.min_lifetime(), self.now)?
+        {
+            Lookup::Good(credential) => Ok(Stored::Good(credential)),
+            Lookup::Expired(_) => lacking(Class::Expired, "the credential has expired; log in again"),
+            Lookup::Missing => lacking(Class::None, "there is no credential; log in again"),
+            Lookup::NotYours => Err(Shortfall::new(Class::None, NOT_YOURS)),
+        }
     }
 
     /// A browser of a user whose credential is there already gets a session of its own, so that its logout
-    /// finds one. A client that is no browser would leave a session behind with every request.
+    /// finds one. A client that keeps no cookies would leave a session behind with every request.
     fn join(&self, session: Option<OpenSession>) -> Result<(), Shortfall> {
-        let is_browser = self.request.header("Sec-Fetch-Mode") == Some("navigate")
-            || self
-                .request
-                .header("Accept")
-                .is_some_and(|types| types.contains("text/html"));
-        if session.is_none() && is_browser && !self.request.is_subrequest() {
-            session::begin(self.request, self.config, self.running, &self.identity, self.now)?;
+        let keeps_cookies =
+            self.request.header("Sec-Fetch-Mode") == Some("navigate") && self.request.is_https();
+        if session.is_none() && keeps_cookies && !self.request.is_subrequest() {
+            session::begin(self)?;
         }
         Ok(())
     }
-
-    /// Tries the granting cookie that a failed logon left in the session, if it is young enough.
-    fn try_again(&self, session: &OpenSession, shortfall: Shortfall) -> Result<Credential, Shortfall> {
-        if let Some(proof) = Proof::that_waits(session, self.now) {
-            return logon::log_on(self, session, &proof);
-        }
-        // What kept the last logon from succeeding says more than that there is nothing.
-        Err(session
-            .session
-            .last_failure()
-            .map_or(shortfall, Shortfall::of_another))
-    }
 }
+
+/// What the store has for a request.
+pub enum Stored {
+    /// This.
+    Good(Credential),
+    /// Nothing that serves, and a logon may put something there.
+    Lacking(Shortfall),
+}
+
+/// A credential that may not be replaced before it ends.
+const NOT_YOURS: &str = "the credential stored under this name is of another login, MyProxy server or credential name; \
+                         it has to be logged out or to expire first";

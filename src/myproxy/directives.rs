@@ -1,5 +1,6 @@
 //! The directives of `myproxy_module`.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use myproxy_client::{CredentialName, Lifetime, Server, ServerIdentity};
 use nix::unistd::{Group, User};
 use regex::bytes::RegexBuilder;
 
-use super::config::{DirectoryConfig, Forward, ServerConfig, SessionCookie, Timeouts};
-use super::{MyProxy, environment};
+use super::config::{DirectoryConfig, Forward, SHORTEST_SESSION_IDLE, ServerConfig, SessionCookie, Timeouts};
+use super::{MyProxy, cookie_attributes, environment};
 use crate::httpd::{Arguments, Count, Directive, Expression, Place};
 
 type D = Directive<MyProxy>;
@@ -158,7 +159,8 @@ pub const DIRECTIVES: &[D] = &[
 /// The longest time that a directive takes, in seconds: a year.
 const YEAR: i64 = 31_536_000;
 
-fn seconds(arguments: &Arguments<'_>, index: usize, least: i64) -> std::result::Result<Duration, String> {
+fn seconds(arguments: &Arguments<'_>, index: usize, least: u64) -> std::result::Result<Duration, String> {
+    let least = i64::try_from(least).unwrap_or(YEAR);
     let seconds = arguments.number(index, least..=YEAR)?;
     Ok(Duration::from_secs(seconds.unsigned_abs()))
 }
@@ -168,7 +170,7 @@ fn servers(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
         .all()?
         .into_iter()
         .map(|server| server.parse::<Server>().map_err(|error| error.to_string()));
-    config.servers = Some(servers.collect::<std::result::Result<_, _>>()?);
+    config.settings.servers = Some(servers.collect::<std::result::Result<_, _>>()?);
     Ok(())
 }
 
@@ -191,14 +193,14 @@ fn server_name(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
 }
 
 fn expect_identity(config: &mut ServerConfig, identity: ServerIdentity) -> Result {
-    match config.identity.replace(identity) {
+    match config.settings.identity.replace(identity) {
         Some(_) => Err("only one of MyProxyServerDN and MyProxyServerName can be given, once".to_owned()),
         None => Ok(()),
     }
 }
 
 fn trust_directory(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
-    config.trust_directory = Some(arguments.path(0)?);
+    config.settings.trust_directory = Some(arguments.path(0)?);
     Ok(())
 }
 
@@ -211,17 +213,17 @@ fn timeouts(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
     if total < step {
         return Err("the total must not be less than the limit of one reply".to_owned());
     }
-    config.timeouts = Some(Timeouts { step, total });
+    config.settings.timeouts = Some(Timeouts { step, total });
     Ok(())
 }
 
 fn max_concurrent(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
-    config.max_concurrent = usize::try_from(arguments.number(0, 1..=65535)?).ok();
+    config.settings.max_concurrent = usize::try_from(arguments.number(0, 1..=65535)?).ok();
     Ok(())
 }
 
 fn credential_directory(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
-    config.credential_directory = Some(arguments.path(0)?);
+    config.settings.credential_directory = Some(arguments.path(0)?);
     Ok(())
 }
 
@@ -231,7 +233,7 @@ fn session_store(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result
         .strip_prefix("dir:")
         .filter(|directory| !directory.is_empty());
     let directory = directory.ok_or_else(|| format!("\"{value}\" must be dir: and a directory"))?;
-    config.session_directory = Some(arguments.relative_to_root(directory)?);
+    config.settings.session_directory = Some(arguments.relative_to_root(directory)?);
     Ok(())
 }
 
@@ -247,7 +249,7 @@ fn file_permissions(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Res
     } else {
         None
     };
-    config.file_permissions =
+    config.settings.file_permissions =
         Some(FilePermissions::new(mode, user, group).map_err(|error| error.to_string())?);
     Ok(())
 }
@@ -259,7 +261,7 @@ fn directory_mode(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Resul
             "mode {mode:04o} is not fit for a store: 0700, at most 0751"
         ));
     }
-    config.directory_mode = Some(mode);
+    config.settings.directory_mode = Some(mode);
     Ok(())
 }
 
@@ -308,69 +310,62 @@ fn session_cookie(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Resul
         return Err(format!("\"{name}\" cannot be the name of a cookie"));
     }
     let attributes = &arguments.all()?[1..];
-    for attribute in attributes {
-        environment::check_cookie_attribute(attribute)?;
-    }
-    let attributes = if attributes.is_empty() {
-        SessionCookie::default().attributes
-    } else {
-        attributes.join("; ")
-    };
-    config.session_cookie = Some(SessionCookie {
-        name: name.to_owned(),
-        attributes,
+    let attributes = cookie_attributes::over_defaults(attributes)?;
+    config.settings.session_cookie = Some(SessionCookie {
+        name: name.to_owned().into(),
+        attributes: attributes.into(),
     });
     Ok(())
 }
 
 fn sweep_interval(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
-    config.sweep_interval = Some(seconds(arguments, 0, 0)?);
+    config.settings.sweep_interval = Some(seconds(arguments, 0, 0)?);
     Ok(())
 }
 
-fn credential(config: &mut DirectoryConfig, arguments: &Arguments<'_>) -> Result {
+fn credential(config: &mut DirectoryConfig, server: &ServerConfig, arguments: &Arguments<'_>) -> Result {
     let on = arguments.flag()?;
     if on && arguments.in_htaccess() {
         return Err("only Off is allowed in an .htaccess file".to_owned());
     }
-    if let (true, Some(server)) = (on, arguments.server().config::<MyProxy>()) {
-        server.switched_on_at.get_or_init(|| arguments.position());
+    if on {
+        server
+            .needed_by
+            .get_or_init(|| format!("MyProxyCredential On ({})", arguments.position()));
     }
     config.credential = Some(on);
     Ok(())
 }
 
-fn lifetime(config: &mut DirectoryConfig, arguments: &Arguments<'_>) -> Result {
+fn lifetime(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
     let seconds = u32::try_from(arguments.number(0, 60..=YEAR)?).map_err(|error| error.to_string())?;
     config.lifetime = Some(Lifetime::from_seconds(seconds).map_err(|error| error.to_string())?);
     Ok(())
 }
 
-fn min_lifetime(config: &mut DirectoryConfig, arguments: &Arguments<'_>) -> Result {
+fn min_lifetime(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
     config.min_lifetime = Some(seconds(arguments, 0, 0)?);
     Ok(())
 }
 
-fn credential_name(config: &mut DirectoryConfig, arguments: &Arguments<'_>) -> Result {
+fn credential_name(config: &mut DirectoryConfig, server: &ServerConfig, arguments: &Arguments<'_>) -> Result {
     let name = CredentialName::new(arguments.get(0)?).map_err(|error| error.to_string())?;
-    if let Some(server) = arguments.server().config::<MyProxy>() {
-        let (other, position) = server
-            .credential_name
-            .get_or_init(|| (name.clone(), arguments.position()));
-        if *other != name {
-            return Err(format!(
-                "\"{}\" would be kept in the same MyProxyCredStoreDir as \"{}\" ({position}), under the same \
+    let (other, position) = server
+        .credential_name
+        .get_or_init(|| (name.clone(), arguments.position()));
+    if *other != name {
+        return Err(format!(
+            "\"{}\" would be kept in the same MyProxyCredStoreDir as \"{}\" ({position}), under the same \
                  names; use another virtual host with a directory of its own",
-                name.as_str(),
-                other.as_str(),
-            ));
-        }
+            name.as_str(),
+            other.as_str(),
+        ));
     }
     config.credential_name = Some(name);
     Ok(())
 }
 
-fn forward_cookie(config: &mut DirectoryConfig, arguments: &Arguments<'_>) -> Result {
+fn forward_cookie(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
     config.forward = Some(match arguments.get(0)? {
         value if value.eq_ignore_ascii_case("plain") => Forward::Plain,
         value if value.eq_ignore_ascii_case("encrypted") => Forward::Encrypted,
@@ -379,30 +374,32 @@ fn forward_cookie(config: &mut DirectoryConfig, arguments: &Arguments<'_>) -> Re
     Ok(())
 }
 
-fn user(config: &mut DirectoryConfig, arguments: &Arguments<'_>) -> Result {
+fn user(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
     config.user = Some(Expression::parse::<MyProxy>(arguments, arguments.get(0)?)?);
     Ok(())
 }
 
-fn session_idle(config: &mut DirectoryConfig, arguments: &Arguments<'_>) -> Result {
-    let idle = seconds(arguments, 0, 60)?;
-    if let Some(server) = arguments.server().config::<MyProxy>() {
-        server.longest_idle.fetch_max(idle.as_secs(), Ordering::Relaxed);
-    }
+fn session_idle(config: &mut DirectoryConfig, server: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    let idle = seconds(arguments, 0, SHORTEST_SESSION_IDLE.as_secs())?;
+    server.longest_idle.fetch_max(idle.as_secs(), Ordering::Relaxed);
     config.session_idle = Some(idle);
     Ok(())
 }
 
-fn environment_name(config: &mut DirectoryConfig, arguments: &Arguments<'_>) -> Result {
+fn environment_name(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
     let name = arguments.get(0)?;
     environment::check_name(name)?;
     config.environment_name = Some(name.to_owned());
     Ok(())
 }
 
-fn logout_uri(config: &mut DirectoryConfig, arguments: &Arguments<'_>) -> Result {
+fn logout_uri(config: &mut DirectoryConfig, server: &ServerConfig, arguments: &Arguments<'_>) -> Result {
     let pattern = arguments.get(0)?;
+    server
+        .needed_by
+        .get_or_init(|| format!("MyProxyLogoutURI ({})", arguments.position()));
     let uri = RegexBuilder::new(pattern).size_limit(1 << 20).build();
-    config.logout = Some(uri.map_err(|error| format!("\"{pattern}\" is not a regular expression: {error}"))?);
+    let uri = uri.map_err(|error| format!("\"{pattern}\" is not a regular expression: {error}"))?;
+    config.logout = Some(Arc::new(uri));
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::MyProxy;
 use super::config::DirectoryConfig;
 use super::shortfall::Shortfall;
 use crate::httpd::Request;
@@ -38,11 +39,15 @@ pub fn export(
 }
 
 /// Takes our variables out of a request: those that an ErrorDocument or another internal redirect inherits
-/// from the place before as `REDIRECT_...`, and headers by which a client would pretend to them, in any
+/// from the places before as `REDIRECT_...`, and headers by which a client would pretend to them, in any
 /// spelling that becomes the same variable.
 pub fn remove_foreign(request: &Request<'_>, place: &DirectoryConfig) {
-    let path = place.environment_name();
-    let ours = [path, &format!("AJP_{path}"), SUBJECT, EXPIRES, ERROR, DESCRIPTION];
+    let before = std::iter::successors(request.origin(), Request::origin);
+    let places = before.filter_map(|origin| origin.directory_config::<MyProxy>());
+    let mut ours: Vec<String> = [SUBJECT, EXPIRES, ERROR, DESCRIPTION].map(str::to_owned).into();
+    for name in places.chain([place]).map(DirectoryConfig::environment_name) {
+        ours.extend([name.to_owned(), format!("AJP_{name}")]);
+    }
     let environment = request.environment();
     for (name, _) in environment.entries() {
         if ours
@@ -140,29 +145,5 @@ pub fn check_name(name: &str) -> Result<(), String> {
         ))
     } else {
         Ok(())
-    }
-}
-
-/// Refuses what would end a Set-Cookie header, or another attribute of it.
-pub fn check_cookie_attribute(attribute: &str) -> Result<(), String> {
-    const KNOWN: [&str; 8] = [
-        "path",
-        "domain",
-        "secure",
-        "httponly",
-        "samesite",
-        "max-age",
-        "expires",
-        "partitioned",
-    ];
-    let name = attribute.split('=').next().unwrap_or_default();
-    let known = KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known));
-    let clean = attribute
-        .bytes()
-        .all(|byte| (byte.is_ascii_graphic() || byte == b' ') && byte != b';');
-    if known && clean {
-        Ok(())
-    } else {
-        Err(format!("\"{attribute}\" is not an attribute of a cookie"))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, OnceCell};
 
+use credential_store::SessionId;
+
 use super::config::DirectoryConfig;
 use super::credential::Verdict;
 use super::shortfall::{Class, Shortfall};
@@ -13,6 +15,8 @@ use crate::httpd::{Outcome, Request};
 pub struct RequestState {
     /// What was decided about its credential.
     pub verdict: OnceCell<Verdict>,
+    /// The sessions that the client's cookies name.
+    pub identifiers: OnceCell<Vec<SessionId>>,
     /// Whether its session has been ended.
     pub logged_out: Cell<bool>,
 }
@@ -28,13 +32,17 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
     if config.running.get().is_none() {
         return Outcome::Declined;
     }
-    // Also where nothing is wanted: a place before this one may have exported something, and the session
-    // cookie is no application's.
-    environment::remove_foreign(request, place);
+    // Also where nothing is wanted: a place before this one may have exported something, and the session cookie is
+    // no application's.
+    if place.credential() || request.is_internal_redirect() {
+        environment::remove_foreign(request, place);
+    }
     if place.credential() {
         environment::export(request, place, &verdict(request, place).result);
     }
-    session::hide_cookie(request, config);
+    if request.headers().get("Cookie").is_some() {
+        session::hide_cookie(request, config);
+    }
     Outcome::Declined
 }
 

@@ -33,7 +33,13 @@ impl Identity {
         let myproxy_user = myproxy_user(request, place, &web_user)?;
         let record = Record {
             myproxy_user: myproxy_user.as_str().to_owned(),
-            servers: server.servers.iter().flatten().map(ToString::to_string).collect(),
+            servers: server
+                .settings
+                .servers
+                .iter()
+                .flatten()
+                .map(ToString::to_string)
+                .collect(),
             credential_name: place
                 .credential_name
                 .as_ref()

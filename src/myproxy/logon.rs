@@ -1,20 +1,20 @@
 //! Fetching a credential: one logon for all requests that bring the same proof.
 
-use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use credential_store::{Credential, Failure, Logon, Lookup, PENDING_MAX_AGE, ProofDigest};
+use credential_store::{Credential, Failure, Logon, PENDING_MAX_AGE, ProofDigest, SessionLookup};
 use granting_cookie::SignedCookie;
 use myproxy_client::{GetRequest, Key, KeyFormat, KeySpec, PassPhrase};
 use zeroize::Zeroizing;
 
-use super::credential::Wanted;
+use super::credential::{Stored, Wanted};
 use super::identity::Identity;
 use super::log;
 use super::meeting::GrantingCookie;
 use super::session::OpenSession;
 use super::shortfall::{Class, Shortfall};
+use super::start::Running;
 
 /// A granting cookie to show to the MyProxy server.
 pub struct Proof {
@@ -60,68 +60,64 @@ impl Proof {
     }
 }
 
+/// Waits for the turn to log on for the request's user, no longer than a logon may take.
+pub fn wait_for_turn<'w>(wanted: &Wanted<'w>) -> Result<Logon<'w>, Shortfall> {
+    let Running {
+        credentials,
+        patience,
+        ..
+    } = wanted.running;
+    Ok(credentials.logon(&wanted.identity.name, Instant::now() + *patience)?)
+}
+
 /// Gets a credential with a granting cookie. One request of a user at a time does; the others wait for it and
 /// take what it got.
 pub fn log_on(wanted: &Wanted<'_>, session: &OpenSession, proof: &Proof) -> Result<Credential, Shortfall> {
     let arrival = Instant::now();
-    let turn = wanted
-        .running
-        .credentials
-        .logon(&wanted.identity.name, arrival + wanted.running.patience)?;
+    let turn = wait_for_turn(wanted)?;
     if let Some(result) = result_of_another(wanted, session, proof)? {
         return result;
     }
     let result = ask_and_publish(wanted, session, proof, &turn);
     remember(wanted, session, proof, &result);
-    let Identity {
-        myproxy_user, record, ..
-    } = &wanted.identity;
-    let (user, name) = (&record.web_user.name, myproxy_user.as_str());
-    match &result {
-        Ok(credential) => log!(
+    if let Ok(credential) = &result {
+        log!(
             wanted.request,
             Info,
-            "got a credential of {} for {user} ({name} at the MyProxy server) in {} ms",
+            "got a credential of {} for {} ({} at the MyProxy server) in {} ms",
             credential.certificate.subject,
+            wanted.identity.record.web_user.name,
+            wanted.identity.myproxy_user.as_str(),
             arrival.elapsed().as_millis(),
-        ),
-        Err(shortfall) => log!(
-            wanted.request,
-            Error,
-            "no credential for {user} ({name} at the MyProxy server): {}: {}",
-            shortfall.class.as_str(),
-            shortfall.description(),
-        ),
+        );
     }
     result
 }
 
-/// What another request got while this one waited: with the same cookie, or after this cookie was made, so
-/// that it is at least as fresh. Asking again would show the server a cookie that it has seen.
+/// What another request got with the same cookie while this one waited, or shortly before this one came. Asking
+/// again would show the server a cookie that it has seen.
 fn result_of_another(
     wanted: &Wanted<'_>,
     session: &OpenSession,
     proof: &Proof,
 ) -> Result<Option<Result<Credential, Shortfall>>, Shortfall> {
-    if let Lookup::Good(credential) = wanted.look_up()? {
-        let published = fs::metadata(&credential.path).and_then(|file| file.modified());
-        if published.is_ok_and(|published| published > proof.created) {
-            return Ok(Some(Ok(credential)));
-        }
+    if let Stored::Good(credential) = wanted.stored()?
+        && credential.was_got_with(proof.cookie.as_bytes())
+    {
+        return Ok(Some(Ok(credential)));
     }
-    let running = wanted.running;
     let web_user = &wanted.identity.record.web_user;
     let idle = wanted.place.session_idle();
-    let credential_store::SessionLookup::Live(now) =
-        running.sessions.find(&session.id, web_user, idle, wanted.now)?
+    let SessionLookup::Live(session_now) =
+        wanted
+            .running
+            .sessions
+            .find(&session.id, web_user, idle, wanted.now)?
     else {
         return Err(credential_store::Error::SessionEnded.into());
     };
-    let failure = now.failure_since(&proof.digest(session, &wanted.identity), wanted.now);
-    Ok(failure.map(|failure| {
-        let class = Class::from_name(&failure.class).unwrap_or(Class::Store);
-        Err(Shortfall::new(class, &failure.description))
-    }))
+    let failure = session_now.failure_since(&proof.digest(session, &wanted.identity), wanted.now);
+    Ok(failure.map(|failure| Err(Shortfall::of_another(failure))))
 }
 
 fn ask_and_publish(
@@ -153,7 +149,14 @@ fn ask_and_publish(
         .to_pem(KeyFormat::Pkcs1)
         .map_err(|error| Shortfall::new(Class::Store, error))?;
     let record = &wanted.identity.record;
-    Ok(turn.publish(&running.sessions, &session.id, record, &pem, SystemTime::now())?)
+    Ok(turn.publish(
+        &running.sessions,
+        &session.id,
+        record,
+        proof.cookie.as_bytes(),
+        &pem,
+        SystemTime::now(),
+    )?)
 }
 
 /// Writes down in the session how a logon ended: a failure for those who wait for it, and the cookie where

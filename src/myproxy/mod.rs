@@ -4,6 +4,7 @@
 //! [`logon`] fetches what is not there; [`session`], [`logout`] and [`sweep`] see to its end.
 
 mod config;
+mod cookie_attributes;
 mod credential;
 mod directives;
 mod environment;
@@ -49,6 +50,6 @@ impl Module for MyProxy {
         hooks.post_config(start::start);
         hooks.post_read_request(Order::First, logout::at_the_server);
         hooks.access_checker(Order::First, logout::in_this_place);
-        hooks.fixups(Order::Middle, fixups::fixups);
+        hooks.fixups(Order::AfterMiddle, fixups::fixups);
     }
 }

@@ -74,11 +74,11 @@ impl Shortfall {
     /// What another request met and told.
     pub fn of_another(failure: &credential_store::Failure) -> Self {
         let class = Class::from_name(&failure.class).unwrap_or(Class::Store);
-        Shortfall::new(class, &failure.description).as_told()
+        Shortfall::new(class, &failure.description).told_before()
     }
 
     /// The same, with the log having it already.
-    pub fn as_told(self) -> Self {
+    pub fn told_before(self) -> Self {
         Shortfall { told: true, ..self }
     }
 

@@ -1,12 +1,13 @@
 //! httpd's start: what cannot work is refused here, with the directive's name, and never found out later.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use credential_store::{CredentialStore, Directory, DirectoryPolicy, SessionStore, check_separate};
 use myproxy_client::{Client, ClientOptions, Server, ServerIdentity};
 
-use super::config::ServerConfig;
+use super::config::{ServerConfig, Settings};
 use super::logon::Limiter;
 use super::{MyProxy, sweep};
 use crate::httpd::{self, ChildUser, Setup};
@@ -50,7 +51,7 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
         let config = server
             .config::<MyProxy>()
             .ok_or("the configuration was not made")?;
-        let Some(needs) = needs(setup, server, config)? else {
+        let Some(needs) = needs(server, config)? else {
             continue;
         };
         check_directories(&needs, config).map_err(|problem| format!("{position}: {problem}"))?;
@@ -66,54 +67,54 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
 /// `post_config`: makes and opens directories, as root where httpd starts so, for the children's user.
 pub fn start(setup: &Setup<'_>) -> Result<(), String> {
     setup.separate_configs::<MyProxy>()?;
+    let mut started: Vec<(&ServerConfig, &Arc<Running>)> = Vec::new();
     for server in setup.servers() {
         let config = server
             .config::<MyProxy>()
             .ok_or("the configuration was not made")?;
-        if let Some(needs) = needs(setup, server, config)? {
-            let running =
-                run(&needs, config).map_err(|problem| format!("{}: {problem}", server.defined_at()))?;
-            // Whoever comes second would find the same.
-            let _ = config.running.set(running);
-        }
+        let Some(needs) = needs(server, config)? else {
+            continue;
+        };
+        let same = started
+            .iter()
+            .find(|(other, _)| other.settings == config.settings);
+        let running = match same {
+            Some((_, running)) => Arc::clone(running),
+            None => Arc::new(
+                run(&needs, config).map_err(|problem| format!("{}: {problem}", server.defined_at()))?,
+            ),
+        };
+        started.push((config, config.running.get_or_init(|| running)));
     }
     sweep::start(setup);
     Ok(())
 }
 
-/// What a server needs; `None` where neither it nor a place in it fetches credentials.
-fn needs<'c>(
-    setup: &Setup<'_>,
-    server: httpd::Server<'_>,
-    config: &'c ServerConfig,
-) -> Result<Option<Needs<'c>>, String> {
-    // A Location of the main server is one of its virtual hosts too.
-    let in_the_main_server = setup
-        .main()
-        .config::<MyProxy>()
-        .and_then(|main| main.switched_on_at.get());
-    let Some(switched_on_at) = config.switched_on_at.get().or(in_the_main_server) else {
+/// What a server needs; `None` where neither it nor a place in it has to do with credentials.
+fn needs<'c>(server: httpd::Server<'_>, config: &'c ServerConfig) -> Result<Option<Needs<'c>>, String> {
+    let Some(needed_by) = config.needed_by.get() else {
         return Ok(None);
     };
-    let complete = |directive: &str| {
+    let missing = |directive: &str| {
         format!(
-            "MyProxyCredential is On ({switched_on_at}), but {directive} is not given for {}",
+            "{needed_by} needs {directive}, which is not given for {}",
             server.defined_at()
         )
     };
+    let Settings {
+        servers,
+        credential_directory,
+        session_directory,
+        ..
+    } = &config.settings;
     Ok(Some(Needs {
-        servers: config
-            .servers
+        servers: servers.as_deref().ok_or_else(|| missing("MyProxyServer"))?,
+        credential_directory: credential_directory
             .as_deref()
-            .ok_or_else(|| complete("MyProxyServer"))?,
-        credential_directory: config
-            .credential_directory
+            .ok_or_else(|| missing("MyProxyCredStoreDir"))?,
+        session_directory: session_directory
             .as_deref()
-            .ok_or_else(|| complete("MyProxyCredStoreDir"))?,
-        session_directory: config
-            .session_directory
-            .as_deref()
-            .ok_or_else(|| complete("MyProxySessionStore"))?,
+            .ok_or_else(|| missing("MyProxySessionStore"))?,
     }))
 }
 
@@ -144,29 +145,41 @@ fn check_trust(config: &ServerConfig) -> Result<(), String> {
     }
 }
 
-/// Credentials of different MyProxy servers would stand under the same names.
+/// Credentials of different MyProxy servers would stand under the same names, and what the sessions of one
+/// server refer to would be orphans for the other.
 fn check_shared_directory(
     (server, config): (httpd::Server<'_>, &ServerConfig),
     (other_server, other): (httpd::Server<'_>, &ServerConfig),
 ) -> Result<(), String> {
-    let name = |config: &ServerConfig| config.credential_name.get().map(|(name, _)| name.clone());
-    let same =
-        config.servers == other.servers && config.identity == other.identity && name(config) == name(other);
-    if same || config.credential_directory != other.credential_directory {
+    let resolved = |path: &Option<PathBuf>| {
+        path.as_ref()
+            .map(|path| path.canonicalize().unwrap_or(path.clone()))
+    };
+    let (settings, others) = (&config.settings, &other.settings);
+    if resolved(&settings.credential_directory) != resolved(&others.credential_directory) {
         return Ok(());
     }
+    let name = |config: &ServerConfig| config.credential_name.get().map(|(name, _)| name.clone());
+    let difference = if settings.servers != others.servers || settings.identity != others.identity {
+        "MyProxyServer or its expected name"
+    } else if name(config) != name(other) {
+        "MyProxyCredName"
+    } else if resolved(&settings.session_directory) != resolved(&others.session_directory) {
+        "MyProxySessionStore"
+    } else {
+        return Ok(());
+    };
     Err(format!(
-        "MyProxyCredStoreDir: {} and {} share a directory but differ in MyProxyServer, its expected name, or \
-         MyProxyCredName; give each its own",
+        "MyProxyCredStoreDir: {} and {} share a directory but differ in {difference}; give each its own",
         server.defined_at(),
         other_server.defined_at(),
     ))
 }
 
 fn run(needs: &Needs<'_>, config: &ServerConfig) -> Result<Running, String> {
-    let timeouts = config.timeouts.unwrap_or_default();
+    let timeouts = config.settings.timeouts.unwrap_or_default();
     let mut options = ClientOptions::new(needs.servers.to_vec());
-    if let Some(identity) = &config.identity {
+    if let Some(identity) = &config.settings.identity {
         options
             .servers
             .iter_mut()
@@ -179,12 +192,15 @@ fn run(needs: &Needs<'_>, config: &ServerConfig) -> Result<Running, String> {
 
     let policy = policy(config);
     let credentials = Directory::create(needs.credential_directory, policy)
-        .and_then(|directory| CredentialStore::open(directory, config.file_permissions.unwrap_or_default()))
+        .and_then(|directory| {
+            CredentialStore::open(directory, config.settings.file_permissions.unwrap_or_default())
+        })
         .map_err(|error| format!("MyProxyCredStoreDir: {error}"))?;
     let sessions = Directory::create(needs.session_directory, policy)
         .and_then(SessionStore::open)
         .map_err(|error| format!("MyProxySessionStore: {error}"))?;
     let most = config
+        .settings
         .max_concurrent
         .unwrap_or_else(|| (httpd::threads_in_a_child() / 2).max(1));
     Ok(Running {
@@ -205,11 +221,12 @@ fn expect(server: &mut Server, identity: &ServerIdentity) {
 
 fn policy(config: &ServerConfig) -> DirectoryPolicy {
     let ChildUser { user, group } = ChildUser::current();
-    DirectoryPolicy::new(config.directory_mode.unwrap_or(0o700)).owned_by(user, Some(group))
+    DirectoryPolicy::new(config.settings.directory_mode.unwrap_or(0o700)).owned_by(user, Some(group))
 }
 
 fn trust_directory(config: &ServerConfig) -> &Path {
     config
+        .settings
         .trust_directory
         .as_deref()
         .unwrap_or(Path::new("/etc/grid-security/certificates"))

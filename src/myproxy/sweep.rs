@@ -1,5 +1,6 @@
 //! What mod_watchdog does again and again: erase what has expired, is idle or orphaned.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
@@ -8,46 +9,57 @@ use credential_store::SweepReport;
 use super::config::{DEFAULT_SESSION_IDLE, ServerConfig};
 use super::start::Running;
 use super::{MyProxy, log};
-use crate::httpd::{Server, Setup, WatchdogError, watch};
+use crate::httpd::{Server, Setup, watch};
 
 /// `MyProxySweepInterval` where it is not given.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Starts the sweep for the servers that have a store.
 pub fn start(setup: &Setup<'_>) {
-    let configs = setup.servers().filter_map(|server| server.config::<MyProxy>());
-    let in_use = configs.filter(|config| config.running.get().is_some());
-    let intervals = in_use.map(|config| config.sweep_interval.unwrap_or(DEFAULT_INTERVAL));
+    let in_use = with_stores(setup.main());
+    let intervals = in_use.map(|(_, config, _)| interval(config));
     let Some(interval) = intervals.filter(|interval| !interval.is_zero()).min() else {
         return;
     };
     let seconds = i64::try_from(interval.as_secs()).unwrap_or(i64::MAX);
-    match watch::<MyProxy, _>(setup, "mod_myproxy sweep", seconds, sweep) {
-        Ok(()) => {}
-        Err(error @ (WatchdogError::Absent | WatchdogError::Refused(_))) => log!(
+    if let Err(error) = watch(setup, "mod_myproxy sweep", seconds, sweep) {
+        log!(
             setup.main(),
             Warning,
             "credentials are not swept, because {error}: load watchdog_module, or run `mod-myproxy sweep` from \
              a timer",
-        ),
+        );
     }
 }
 
+fn interval(config: &ServerConfig) -> Duration {
+    config.settings.sweep_interval.unwrap_or(DEFAULT_INTERVAL)
+}
+
+/// The servers that have stores, with what they work with.
+fn with_stores<'s>(
+    main: Server<'s>,
+) -> impl Iterator<Item = (Server<'s>, &'s ServerConfig, &'s Arc<Running>)> {
+    main.and_all_after().filter_map(|server| {
+        let config = server.config::<MyProxy>()?;
+        Some((server, config, config.running.get()?))
+    })
+}
+
+/// Each pair of stores once, with the longest idle time of all servers that share it: a place with a shorter one
+/// looks to that itself, at each request.
 fn sweep(main: Server<'_>) {
-    let mut swept = Vec::new();
-    for server in main.and_all_after() {
-        let Some(config) = server.config::<MyProxy>() else {
+    let mut swept: Vec<&Arc<Running>> = Vec::new();
+    for (server, config, running) in with_stores(main) {
+        if interval(config).is_zero() || swept.iter().any(|other| Arc::ptr_eq(other, running)) {
             continue;
-        };
-        let Some(running) = config.running.get() else {
-            continue;
-        };
-        // Virtual hosts that inherit their stores share them.
-        let place = (&config.credential_directory, &config.session_directory);
-        if config.sweep_interval != Some(Duration::ZERO) && !swept.contains(&place) {
-            swept.push(place);
-            sweep_stores(server, running, idle(server, config));
         }
+        swept.push(running);
+        let sharing = with_stores(main).filter(|(_, _, other)| Arc::ptr_eq(other, running));
+        let longest = sharing
+            .map(|(server, config, _)| longest_idle(server, config))
+            .max();
+        sweep_stores(server, running, longest.unwrap_or(DEFAULT_SESSION_IDLE));
     }
 }
 
@@ -59,13 +71,10 @@ fn sweep_stores(server: Server<'_>, running: &Running, idle: Duration) {
     }
 }
 
-/// A place may have a shorter idle time: it looks to that itself, at each request.
-fn idle(server: Server<'_>, config: &ServerConfig) -> Duration {
+fn longest_idle(server: Server<'_>, config: &ServerConfig) -> Duration {
     let longest = Duration::from_secs(config.longest_idle.load(Ordering::Relaxed));
-    let of_the_server = server
-        .directory_defaults::<MyProxy>()
-        .map_or(DEFAULT_SESSION_IDLE, |place| place.session_idle());
-    longest.max(of_the_server)
+    let of_the_server = server.directory_defaults::<MyProxy>();
+    longest.max(of_the_server.map_or(DEFAULT_SESSION_IDLE, |place| place.session_idle()))
 }
 
 fn tell(server: Server<'_>, report: &SweepReport) {

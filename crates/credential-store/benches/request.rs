@@ -52,7 +52,7 @@ fn every_logon(criterion: &mut Criterion) {
         let logon = stores.credentials.logon(&stores.name("alice"), soon()).unwrap();
         bench.iter(|| {
             logon
-                .publish(&stores.sessions, &session, &record, &pem, *NOW)
+                .publish(&stores.sessions, &session, &record, COOKIE, &pem, *NOW)
                 .unwrap()
         });
     });

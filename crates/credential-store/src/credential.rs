@@ -6,9 +6,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::directory::Directory;
 use crate::error::user_name;
-use crate::examine::{Examiner, Stored, record_name};
+use crate::examine::{Examiner, Stored, digest, record_name};
 use crate::file::{Stamp, Temporary};
 use crate::lock::{Lock, Range};
+use crate::record::StoredRecord;
 use crate::{Certificate, CredentialName, EndedSession, Error, FilePermissions, Logon, Record};
 
 /// How long a change may wait for another one to the same files, which takes milliseconds.
@@ -35,6 +36,14 @@ pub struct Credential {
     pub path: PathBuf,
     /// Subject and expiry.
     pub certificate: Certificate,
+    pub(crate) cookie_sha256: String,
+}
+
+impl Credential {
+    /// Whether it was got with this granting cookie.
+    pub fn was_got_with(&self, cookie: &[u8]) -> bool {
+        self.cookie_sha256 == digest(cookie)
+    }
 }
 
 /// A directory of credentials. Share one between all threads.
@@ -88,12 +97,13 @@ impl CredentialStore {
         let (stamp, stored) = self.examine_settled(name)?;
         Ok(match (&*stored, stamp) {
             (Stored::Absent, _) | (_, None) => Lookup::Missing,
-            (Stored::Recorded(whose, certificate), Some(stamp)) if whose == record => {
+            (Stored::Recorded(stored, certificate), Some(stamp)) if stored.record == *record => {
                 self.check(name, stamp)?;
                 if certificate.lasts(min_lifetime, now) {
                     Lookup::Good(Credential {
                         path: self.path(name),
                         certificate: certificate.clone(),
+                        cookie_sha256: stored.cookie_sha256.clone(),
                     })
                 } else {
                     Lookup::Expired(certificate.clone())
@@ -126,7 +136,9 @@ impl CredentialStore {
         let change = self.change(&ended.credential)?;
         let (_, stored) = change.examine()?;
         let whose = match &*stored {
-            Stored::Recorded(record, _) | Stored::Mismatched(Some(record)) => Some(&record.web_user),
+            Stored::Recorded(StoredRecord { record, .. }, _) | Stored::Mismatched(Some(record)) => {
+                Some(&record.web_user)
+            }
             _ => None,
         };
         if whose != Some(&ended.web_user) {
@@ -193,7 +205,7 @@ pub(crate) fn may_be_replaced(stored: &Stored, record: &Record, now: SystemTime)
     match stored {
         Stored::Absent => true,
         Stored::Mismatched(whose) => whose.as_ref().is_none_or(|whose| whose == record),
-        Stored::Recorded(whose, certificate) => whose == record || has_expired(certificate),
+        Stored::Recorded(stored, certificate) => stored.record == *record || has_expired(certificate),
         // Such as a Perl handler left: it goes when it has expired. What is no credential at all stays.
         Stored::Unrecorded(certificate) => certificate.as_ref().is_some_and(has_expired),
     }

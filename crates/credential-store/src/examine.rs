@@ -26,7 +26,7 @@ pub(crate) enum Stored {
     /// nothing in it that could be read. It serves nobody.
     Mismatched(Option<Record>),
     /// As it should be.
-    Recorded(Record, Certificate),
+    Recorded(StoredRecord, Certificate),
 }
 
 impl Stored {
@@ -101,7 +101,7 @@ impl Examiner {
                         let path = || directory.path().join(name.as_str());
                         let certificate = Certificate::read(&pem)
                             .map_err(|reason| Error::Malformed { path: path(), reason })?;
-                        Stored::Recorded(stored.record, certificate)
+                        Stored::Recorded(stored, certificate)
                     }
                     other => Stored::Mismatched(other.map(|stored| stored.record)),
                 };
@@ -124,7 +124,7 @@ impl Examiner {
     }
 }
 
-/// SHA-256 of a credential file, as its record has it.
-pub(crate) fn digest(pem: &[u8]) -> String {
-    hex::encode(Sha256::digest(pem))
+/// SHA-256 as a record has it.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }

@@ -2,6 +2,7 @@
 
 use crate::directory::Directory;
 use crate::examine::{Stored, of_record_name};
+use crate::record::StoredRecord;
 use crate::{Certificate, CredentialName, CredentialStore, Error, Record};
 
 /// One credential file.
@@ -41,7 +42,7 @@ impl CredentialStore {
                     Stored::Absent => return None,
                     Stored::Unrecorded(certificate) => State::Unrecorded(certificate.clone()),
                     Stored::Mismatched(record) => State::Broken(record.clone()),
-                    Stored::Recorded(record, certificate) => {
+                    Stored::Recorded(StoredRecord { record, .. }, certificate) => {
                         State::Recorded(record.clone(), certificate.clone())
                     }
                 },

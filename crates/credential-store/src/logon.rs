@@ -37,7 +37,8 @@ impl<'a> Logon<'a> {
 
     /// Stores a credential for a session that lives, in the place of an older one of the same record.
     ///
-    /// `pem` holds certificate, private key and chain in the order in which they are to be written. The file
+    /// `cookie` is the granting cookie that the credential was got with. `pem` holds certificate, private key
+    /// and chain in the order in which they are to be written. The file
     /// is written beside its place, with its final owner and mode before its content, and renamed. Until then
     /// the old one stays as it is, and nothing is left behind if it does not come to that.
     ///
@@ -56,6 +57,7 @@ impl<'a> Logon<'a> {
         sessions: &SessionStore,
         session: &SessionId,
         record: &Record,
+        cookie: &[u8],
         pem: &[u8],
         now: SystemTime,
     ) -> Result<Credential, Error> {
@@ -63,9 +65,14 @@ impl<'a> Logon<'a> {
         let certificate = Certificate::read_with_key(pem).map_err(Error::NotACredential)?;
         store.directory.verify()?;
 
+        let stored_record = StoredRecord {
+            record: record.clone(),
+            credential_sha256: digest(pem),
+            cookie_sha256: digest(cookie),
+        };
         // All that takes time, or space, before anything is locked or changed.
         let new_credential = self.write_credential(pem)?;
-        let new_record = self.write_record(record, pem)?;
+        let new_record = self.write_record(&stored_record)?;
 
         let change = store.change(&self.name)?;
         sessions.require_live(session, &record.web_user, &self.name)?;
@@ -79,6 +86,7 @@ impl<'a> Logon<'a> {
         Ok(Credential {
             path: store.path(&self.name),
             certificate,
+            cookie_sha256: stored_record.cookie_sha256,
         })
     }
 
@@ -97,13 +105,9 @@ impl<'a> Logon<'a> {
         Ok(temporary)
     }
 
-    fn write_record(&self, record: &Record, pem: &[u8]) -> Result<Temporary<'_>, Error> {
+    fn write_record(&self, record: &StoredRecord) -> Result<Temporary<'_>, Error> {
         let directory = &self.store.directory;
-        let stored = StoredRecord {
-            record: record.clone(),
-            credential_sha256: digest(pem),
-        };
-        let json = serde_json::to_vec(&stored).map_err(|error| Error::Malformed {
+        let json = serde_json::to_vec(record).map_err(|error| Error::Malformed {
             path: directory.path().join(record_name(&self.name)),
             reason: error.to_string(),
         })?;

@@ -38,4 +38,7 @@ pub(crate) struct StoredRecord {
     pub(crate) record: Record,
     /// SHA-256 of the credential file, in hexadecimal.
     pub(crate) credential_sha256: String,
+    /// SHA-256 of the granting cookie that it was got with, in hexadecimal: the cookie works once, and whoever
+    /// brings it again is told so by this.
+    pub(crate) cookie_sha256: String,
 }

@@ -226,12 +226,15 @@ impl SessionStore {
         self.change_live(id, now, |session| session.pending = Some(pending))
     }
 
-    /// Forgets the granting cookie that waited: it was used, or refused.
+    /// Forgets the granting cookie that waited, and the failure that made it wait: it was used, or refused.
     ///
     /// # Errors
     /// As [`SessionStore::set_pending`].
     pub fn clear_pending(&self, id: &SessionId, now: SystemTime) -> Result<(), Error> {
-        self.change_live(id, now, |session| session.pending = None)
+        self.change_live(id, now, |session| {
+            session.pending = None;
+            session.last_failure = None;
+        })
     }
 
     /// Leaves the result of a failed logon for those who wait for the same.

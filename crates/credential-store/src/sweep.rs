@@ -14,6 +14,7 @@ use crate::examine::{Stored, of_record_name};
 use crate::file::{self, is_temporary};
 use crate::list::credential_names;
 use crate::lock::LOCK_FILE;
+use crate::record::StoredRecord;
 use crate::session::{Loaded, is_session_name};
 use crate::unix_time::age;
 use crate::{CredentialName, CredentialStore, Error, SessionStore, WebUser};
@@ -268,7 +269,7 @@ impl Sweep<'_> {
             Stored::Absent | Stored::Mismatched(_) => Verdict::Broken,
             Stored::Unrecorded(_) => Verdict::Unknown,
             Stored::Recorded(_, certificate) if certificate.expires <= self.now => Verdict::Expired,
-            Stored::Recorded(record, _) => match live {
+            Stored::Recorded(StoredRecord { record, .. }, _) => match live {
                 Some(live) if !live.contains(&(record.web_user.clone(), name.clone())) => Verdict::Orphaned,
                 _ => Verdict::Stays,
             },

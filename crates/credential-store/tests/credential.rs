@@ -124,7 +124,7 @@ fn every_difference_in_the_record_is_another_ones() {
         let (session, _) = stores.sessions.create(&other.web_user, &name, *NOW).unwrap();
         let logon = stores.credentials.logon(&name, soon()).unwrap();
         let pem = credential("other", *NOW + HOUR);
-        let refused = logon.publish(&stores.sessions, &session, &other, &pem, *NOW);
+        let refused = logon.publish(&stores.sessions, &session, &other, COOKIE, &pem, *NOW);
         assert!(
             matches!(refused, Err(Error::NotYours { .. })),
             "{other:?}: {refused:?}"
@@ -157,6 +157,7 @@ fn expired_credential_of_another_makes_way() {
             &stores.sessions,
             &session,
             &other,
+            COOKIE,
             &credential("alice", later + HOUR),
             later,
         )
@@ -421,7 +422,7 @@ fn root_works_in_the_directory_of_another_user() {
     let logon = credentials.logon(&name, soon()).unwrap();
     let pem = credential("alice", *NOW + HOUR);
     logon
-        .publish(&sessions, &session, &record("alice"), &pem, *NOW)
+        .publish(&sessions, &session, &record("alice"), COOKIE, &pem, *NOW)
         .unwrap();
     let _ = sessions.end(&session).unwrap();
     for directory in ["credentials", "sessions"] {

@@ -48,7 +48,7 @@ fn fifty_requests_make_one_logon() {
                 }
                 logons.fetch_add(1, Ordering::SeqCst);
                 let pem = credential("alice", *NOW + HOUR);
-                turn.publish(&stores.sessions, &session, &record("alice"), &pem, *NOW)
+                turn.publish(&stores.sessions, &session, &record("alice"), COOKIE, &pem, *NOW)
                     .unwrap();
             });
         }
@@ -88,7 +88,7 @@ fn a_logout_does_not_wait_for_a_logon() {
     assert!(began.elapsed() < Duration::from_secs(2));
     // The MyProxy server answers only now.
     let pem = credential("alice", *NOW + HOUR);
-    let late = turn.publish(&stores.sessions, &session, &record("alice"), &pem, *NOW);
+    let late = turn.publish(&stores.sessions, &session, &record("alice"), COOKIE, &pem, *NOW);
     assert!(matches!(late, Err(Error::SessionEnded)), "{late:?}");
     assert_eq!(stores.credential_files(), [""; 0]);
     assert_eq!(stores.session_files(), [""; 0]);

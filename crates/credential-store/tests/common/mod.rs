@@ -18,6 +18,8 @@ use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::{X509, X509NameBuilder};
 
+/// The granting cookie that every credential of the tests was got with.
+pub const COOKIE: &[u8] = b"a granting cookie";
 pub const HOUR: Duration = Duration::from_secs(3600);
 pub const IDLE: Duration = Duration::from_secs(28_800);
 /// `daemon` and `nobody`: users who are not root, on every Debian.
@@ -134,7 +136,7 @@ impl Stores {
         let name = self.name(&record.web_user.name);
         let logon = self.credentials.logon(&name, soon())?;
         logon
-            .publish(&self.sessions, session, record, pem, *NOW)
+            .publish(&self.sessions, session, record, COOKIE, pem, *NOW)
             .map(|credential| credential.path)
     }
 
