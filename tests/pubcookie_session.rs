@@ -1,0 +1,180 @@
+//! Sessions: how long they last, how their cookies are kept, and what remembers used granting cookies.
+
+mod pubcookie_support;
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use granting_cookie::Encryption;
+use pubcookie_protocol::app_id::{AppId, AppServerId};
+use pubcookie_protocol::auth_type::Creds;
+use pubcookie_protocol::reason::Reason;
+use pubcookie_protocol::sealed::{Context as SealedFor, Purpose, SealingKeys};
+use pubcookie_protocol::session::Session;
+use pubcookie_protocol::session_cookie::SessionCookies;
+use pubcookie_support::{ask, begin_login, bring, granted, granting_request, now, sealed, user};
+use testbed::application::Seen;
+use testbed::redis::Redis;
+use testbed::site::{AppServer, Site, USER};
+
+/// A session cookie of the site's application server, as `Set-Cookie` text.
+fn session_cookie(site: &Site, age: u64, idle: u64) -> Result<String> {
+    let host = "app.demo.localhost";
+    let pem = fs::read(&site.keys.of(host).session.key)?;
+    let app_server_id = AppServerId::configured(host)?;
+    let context = SealedFor {
+        server_name: host,
+        app_server_id: &app_server_id,
+    };
+    let cookies = SessionCookies::Sealed(SealingKeys::derive(&pem, None, Purpose::Session, context)?);
+    let session = Session {
+        user: USER.to_owned(),
+        app_id: AppId::configured("demo")?,
+        app_server_id,
+        creds: Creds::FIRST,
+        reauthenticated: false,
+        create_time: u64::from(now()) - age,
+        last_time: u64::from(now()) - idle,
+    };
+    Ok(cookies.write(&session)?)
+}
+
+#[test]
+fn sessions_end_when_they_are_old_or_idle() -> Result<()> {
+    let places = "<Location /app/short>\nPubcookieHardExpire 3600\nPubcookieInactiveExpire 300\n</Location>\n\
+                  <Location /app/never>\nPubcookieInactiveExpire -1\n</Location>";
+    let site = Site::builder()
+        .app_server(AppServer::new("app").configuration(places))
+        .start()?;
+    for (path, age, idle, ended) in [
+        ("/app", 0, 0, None),
+        ("/app", 28790, 0, None),
+        ("/app", 28810, 0, Some(Reason::SessionTooOld)),
+        ("/app", 5000, 1790, None),
+        ("/app", 5000, 1810, Some(Reason::SessionInactive)),
+        ("/app/short", 3590, 290, None),
+        ("/app/short", 3610, 0, Some(Reason::SessionTooOld)),
+        ("/app/short", 400, 310, Some(Reason::SessionInactive)),
+        ("/app/never", 28000, 28000, None),
+        ("/app/never", 28810, 0, Some(Reason::SessionTooOld)),
+    ] {
+        let browser = site.browser()?;
+        browser.set_cookie(&site.url("/"), &session_cookie(&site, age, idle)?)?;
+        let response = ask(&browser, &site.url(path))?;
+        let what = format!("{path}, {age} s old, {idle} s idle: {}", response.summary());
+        match ended {
+            None => assert_eq!(
+                Seen::in_page(&response.body)
+                    .context(what)?
+                    .variable("REMOTE_USER"),
+                Some(USER)
+            ),
+            Some(reason) => assert_eq!(granting_request(&response).context(what)?.reason, Some(reason)),
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_session_cookie_is_made_anew_when_a_twentieth_of_the_idle_time_has_passed() -> Result<()> {
+    let site = Site::start()?;
+    for (idle, anew) in [(0, false), (80, false), (100, true), (1700, true)] {
+        let browser = site.browser()?;
+        browser.set_cookie(&site.url("/"), &session_cookie(&site, 2000, idle)?)?;
+        let response = ask(&browser, &site.url("/app"))?;
+        assert_eq!(
+            response.set_cookie("__Host-pubcookie_s_demo").is_some(),
+            anew,
+            "{idle} s"
+        );
+        assert_eq!(
+            response.header("cache-control"),
+            anew.then_some("private"),
+            "{idle} s"
+        );
+        // The new one has forgotten that it was idle.
+        assert!(
+            ask(&browser, &site.url("/app"))?
+                .set_cookie("__Host-pubcookie_s_demo")
+                .is_none()
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_formats_of_the_original_are_written_and_read_on_request() -> Result<()> {
+    const SEALED: &str = "__Host-pubcookie_s_demo";
+    const LEGACY: &str = "pubcookie_s_demo";
+    for (format, written, reads_the_other) in [
+        ("sealed", SEALED, false),
+        ("legacy", LEGACY, false),
+        ("sealed legacy", SEALED, true),
+        ("legacy sealed", LEGACY, true),
+    ] {
+        let site = Site::builder()
+            .app_server(AppServer::new("app").configuration(&format!("PubcookieSessionFormat {format}")))
+            .start()?;
+        let browser = site.browser()?;
+        site.log_in(&browser, "/app")?;
+        ensure!(browser.cookie(written).is_some(), "{format}");
+        assert_eq!(
+            user(&browser.get(&site.url("/app"))?)?.as_deref(),
+            Some(USER),
+            "{format}"
+        );
+        // A sealed one of another member.
+        let other = site.browser()?;
+        other.set_cookie(&site.url("/"), &session_cookie(&site, 0, 0)?)?;
+        let response = ask(&other, &site.url("/app"))?;
+        let reads_sealed = written == SEALED || reads_the_other;
+        assert_eq!(
+            Seen::in_page(&response.body).is_ok(),
+            reads_sealed,
+            "{format}: {}",
+            response.summary()
+        );
+        // Where it is not written so any more, it is made anew.
+        assert_eq!(
+            other.cookie(LEGACY).is_some(),
+            format == "legacy sealed",
+            "{format}"
+        );
+    }
+    Ok(())
+}
+
+/// Begins a login and brings a granting cookie for it: what becomes of it.
+fn log_in_with(site: &Site) -> Result<(testbed::browser::Browser, testbed::browser::Response)> {
+    let browser = site.browser()?;
+    let url = site.url("/app");
+    let cookie = granted(&begin_login(&browser, &url)?, USER)?;
+    bring(&browser, site, &sealed(site, &cookie, Encryption::Aes)?)?;
+    let response = ask(&browser, &url)?;
+    Ok((browser, response))
+}
+
+#[test]
+fn where_used_cookies_cannot_be_remembered_nobody_logs_in() -> Result<()> {
+    let redis = Redis::start()?;
+    let site = Site::builder()
+        .module("socache_redis")
+        .configuration(&format!("PubcookieReplayCache {}", redis.socache()))
+        .start()?;
+    let (browser, response) = log_in_with(&site)?;
+    assert_eq!(Seen::in_page(&response.body)?.variable("REMOTE_USER"), Some(USER));
+    drop(redis);
+    let log = site.httpd.log_from_now();
+    let (_, response) = log_in_with(&site)?;
+    assert_eq!(response.status, 500, "{}", response.summary());
+    assert!(
+        log.text()
+            .contains("a login was refused, because it could not be checked"),
+        "{}",
+        log.text()
+    );
+    assert!(response.set_cookie("__Host-pubcookie_s_demo").is_none());
+    // Whoever is logged in already goes on.
+    assert_eq!(user(&browser.get(&site.url("/app"))?)?.as_deref(), Some(USER));
+    Ok(())
+}
