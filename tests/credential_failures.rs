@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use testbed::PrivateDirectory;
 use testbed::application::Seen;
+use testbed::browser::Request;
 use testbed::pki::Authority;
 use testbed::site::{AppServer, Site, SiteBuilder};
 
@@ -114,5 +115,64 @@ fn a_cookie_that_the_myproxy_server_has_seen_is_refused_there() -> Result<()> {
     let page = Seen::in_page(&browser.get(&site.url("/app"))?.body)?;
     assert_eq!(page.variable("MYPROXY_ERROR"), Some("none"));
     assert_eq!(site.myproxy.issued()?, 1);
+    Ok(())
+}
+
+/// The session of a real login, and a stranger who knows nothing but the user's name.
+#[test]
+fn the_page_about_a_wrong_password_has_no_credential() -> Result<()> {
+    let site = site_with(
+        "<Location /basic>\nErrorDocument 401 /basic/wrong\nMyProxyUser alice\nRequire all denied\n</Location>",
+    )
+    .start()?;
+    site.log_in(&site.browser()?, "/app")?;
+    let stranger = site.browser()?;
+    for password in ["wrong", ""] {
+        let credentials = openssl::base64::encode_block(format!("alice:{password}").as_bytes());
+        let request = Request::get(site.url("/basic").parse()?)
+            .header("Authorization", &format!("Basic {credentials}"));
+        let response = stranger.exchange(&request)?;
+        assert!(response.set_cookie("MM_SESSION").is_none());
+        if let Ok(page) = Seen::in_page(&response.body) {
+            assert_eq!(page.variable("X509_USER_PROXY"), None, "{:?}", page.environment);
+            assert_eq!(page.variable("MYPROXY_ERROR"), Some("none"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn set_env_does_not_take_the_place_of_the_credential() -> Result<()> {
+    let site = Site::builder()
+        .module("env")
+        .app_server(AppServer::new("app").protected("SetEnv X509_USER_PROXY /tmp/evil"))
+        .start()?;
+    let page = Seen::in_page(&site.log_in(&site.browser()?, "/app")?.body)?;
+    let file = site.credential_directory().join("alice");
+    assert_eq!(page.variable("X509_USER_PROXY"), file.to_str());
+    Ok(())
+}
+
+#[test]
+fn servers_that_share_a_store_but_not_all_else_are_refused_at_the_start() -> Result<()> {
+    for difference in [
+        "MyProxySessionStore dir:elsewhere",
+        "MyProxyServer elsewhere.example.org",
+        "MyProxyCredName other",
+    ] {
+        let started = Site::builder()
+            .app_server(AppServer::new("app"))
+            .app_server(AppServer::new("other").configuration(difference))
+            .start();
+        let refusal = started
+            .err()
+            .map(|error| format!("{error:#}"))
+            .unwrap_or_default();
+        let directive = difference.split(' ').next().unwrap_or_default();
+        assert!(
+            refusal.contains("MyProxyCredStoreDir") && refusal.contains(directive),
+            "{difference}: {refusal}"
+        );
+    }
     Ok(())
 }

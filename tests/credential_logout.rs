@@ -21,6 +21,7 @@ fn a_logout_page_needs_no_login_and_no_protection() -> Result<()> {
     let page = browser.get(&site.url("/logout?reason=bye"))?;
     ensure!(page.status == 200, "{}", page.story());
     assert!(!alices_file(&site).exists());
+    assert_eq!(site.stored_sessions()?, [""; 0]);
     Ok(())
 }
 
@@ -142,5 +143,67 @@ fn what_is_idle_or_orphaned_is_swept() -> Result<()> {
     }
     let page = Seen::in_page(&browser.get(&site.url("/app"))?.body)?;
     assert_eq!(page.variable("MYPROXY_ERROR"), Some("none"));
+    Ok(())
+}
+
+#[test]
+fn a_logout_uri_is_one_in_every_spelling_that_httpd_takes_for_the_same() -> Result<()> {
+    let site = Site::start()?;
+    for spelling in [
+        "//logout",
+        "/./logout",
+        "/x/../logout",
+        "/%6cogout",
+        "/logout/../logout",
+    ] {
+        let browser = site.browser()?;
+        site.log_in(&browser, "/app")?;
+        assert!(alices_file(&site).exists());
+        // A browser would normalize the path itself.
+        let cookies = browser
+            .cookie("MM_SESSION")
+            .map(|cookie| cookie.value)
+            .unwrap_or_default();
+        let request = format!(
+            "GET {spelling} HTTP/1.1\r\nHost: app.demo.localhost\r\nCookie: MM_SESSION={cookies}\r\nConnection: close\r\n\r\n"
+        );
+        browser.raw(&site.url("/"), request.as_bytes())?;
+        assert!(!alices_file(&site).exists(), "{spelling}");
+        assert_eq!(site.stored_sessions()?, [""; 0], "{spelling}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_session_ends_where_an_application_redirects_to_the_logout_internally() -> Result<()> {
+    let site = Site::builder()
+        .app_server(
+            AppServer::new("app").configuration("ErrorDocument 410 /end-session/on\nRedirect gone /app/gone"),
+        )
+        .start()?;
+    let browser = site.browser()?;
+    site.log_in(&browser, "/app")?;
+    let page = Seen::in_page(&browser.get(&site.url("/app/gone"))?.body)?;
+    assert_eq!(page.variable("X509_USER_PROXY"), None);
+    assert!(!alices_file(&site).exists());
+    Ok(())
+}
+
+#[test]
+fn an_old_tab_does_not_take_the_credential_of_a_live_session_with_it() -> Result<()> {
+    let site = Site::start()?;
+    let (old, live) = (site.browser()?, site.browser()?);
+    site.log_in(&old, "/app")?;
+    let of_the_old: Vec<String> = site.stored_sessions()?;
+    site.log_in(&live, "/app")?;
+    let long_ago = SystemTime::now() - Duration::from_secs(9 * 3600);
+    for session in of_the_old {
+        fs::File::options()
+            .write(true)
+            .open(site.session_directory().join(session))?
+            .set_modified(long_ago)?;
+    }
+    old.get(&site.url("/app"))?;
+    Seen::in_page(&live.get(&site.url("/app"))?.body)?.credential()?;
     Ok(())
 }
