@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Result;
 use testbed::PrivateDirectory;
 use testbed::application::Seen;
-use testbed::browser::Request;
 use testbed::pki::Authority;
 use testbed::site::{AppServer, Site, SiteBuilder};
 
@@ -115,29 +114,6 @@ fn a_cookie_that_the_myproxy_server_has_seen_is_refused_there() -> Result<()> {
     let page = Seen::in_page(&browser.get(&site.url("/app"))?.body)?;
     assert_eq!(page.variable("MYPROXY_ERROR"), Some("none"));
     assert_eq!(site.myproxy.issued()?, 1);
-    Ok(())
-}
-
-/// The session of a real login, and a stranger who knows nothing but the user's name.
-#[test]
-fn the_page_about_a_wrong_password_has_no_credential() -> Result<()> {
-    let site = site_with(
-        "<Location /basic>\nErrorDocument 401 /basic/wrong\nMyProxyUser alice\nRequire all denied\n</Location>",
-    )
-    .start()?;
-    site.log_in(&site.browser()?, "/app")?;
-    let stranger = site.browser()?;
-    for password in ["wrong", ""] {
-        let credentials = openssl::base64::encode_block(format!("alice:{password}").as_bytes());
-        let request = Request::get(site.url("/basic").parse()?)
-            .header("Authorization", &format!("Basic {credentials}"));
-        let response = stranger.exchange(&request)?;
-        assert!(response.set_cookie("MM_SESSION").is_none());
-        if let Ok(page) = Seen::in_page(&response.body) {
-            assert_eq!(page.variable("X509_USER_PROXY"), None, "{:?}", page.environment);
-            assert_eq!(page.variable("MYPROXY_ERROR"), Some("none"));
-        }
-    }
     Ok(())
 }
 

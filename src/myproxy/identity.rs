@@ -57,6 +57,12 @@ impl Identity {
 
 /// The user that httpd authenticated. A blank one is none: Pubcookie without a prompt.
 fn web_user(request: &Request<'_>) -> Result<Option<WebUser>, Shortfall> {
+    // mod_auth_basic names the user before it has seen the password, and the page that tells of a wrong one
+    // inherits the name.
+    let refused = |origin: Request<'_>| matches!(origin.status(), 401 | 407);
+    if std::iter::successors(request.origin(), Request::origin).any(refused) {
+        return Ok(None);
+    }
     let user = request
         .user()
         .map_err(|_| Shortfall::new(Class::Refused, "the user's name is not UTF-8"))?;
