@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::ptr;
+use std::time::Duration;
 
 use super::guard::guarded;
 use super::module::Module;
@@ -286,6 +287,15 @@ impl<'c> Arguments<'c> {
                     limits.end()
                 )
             })
+    }
+
+    /// The argument at an index as a time in whole seconds, a year at most.
+    pub fn seconds(&self, index: usize, least: Duration) -> Result<Duration, String> {
+        const YEAR: i64 = 31_536_000;
+        let least = i64::try_from(least.as_secs()).unwrap_or(YEAR);
+        Ok(Duration::from_secs(
+            self.number(index, least..=YEAR)?.unsigned_abs(),
+        ))
     }
 
     /// A path: absolute, or relative to ServerRoot.

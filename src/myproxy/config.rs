@@ -10,7 +10,7 @@ use credential_store::FilePermissions;
 use myproxy_client::{CredentialName, Lifetime, Server, ServerIdentity};
 use regex::bytes::Regex;
 
-use super::start::Running;
+use super::running::Running;
 use crate::httpd::{Config, Expression};
 
 /// Limits of a logon (`MyProxyTimeout`).

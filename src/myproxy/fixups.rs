@@ -7,7 +7,7 @@ use credential_store::SessionId;
 use super::config::DirectoryConfig;
 use super::credential::Verdict;
 use super::shortfall::{Class, Shortfall};
-use super::{MyProxy, environment, log, session};
+use super::{MyProxy, environment, log, session_cookie};
 use crate::httpd::{Outcome, Request};
 
 /// What the module remembers of a request.
@@ -41,7 +41,7 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
         environment::export(request, place, &verdict(request, place).result);
     }
     if request.headers().get("Cookie").is_some() {
-        session::hide_cookie(request, config);
+        session_cookie::hide(request, config);
     }
     Outcome::Declined
 }

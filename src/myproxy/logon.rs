@@ -1,6 +1,5 @@
 //! Fetching a credential: one logon for all requests that bring the same proof.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use credential_store::{Credential, Failure, Logon, PENDING_MAX_AGE, ProofDigest, SessionLookup};
@@ -8,13 +7,13 @@ use granting_cookie::SignedCookie;
 use myproxy_client::{GetRequest, Key, KeyFormat, KeySpec, PassPhrase};
 use zeroize::Zeroizing;
 
-use super::credential::{Stored, Wanted};
 use super::identity::Identity;
 use super::log;
 use super::meeting::GrantingCookie;
+use super::running::Running;
 use super::session::OpenSession;
 use super::shortfall::{Class, Shortfall};
-use super::start::Running;
+use super::wanted::{Stored, Wanted};
 
 /// A granting cookie to show to the MyProxy server.
 pub struct Proof {
@@ -204,38 +203,4 @@ fn remember(
 
 fn age(created: SystemTime, now: SystemTime) -> Duration {
     now.duration_since(created).unwrap_or_default()
-}
-
-/// How many logons go on in this process, at most (`MyProxyMaxConcurrent`).
-#[derive(Debug)]
-pub struct Limiter {
-    most: usize,
-    now: AtomicUsize,
-}
-
-/// The right to one logon, until it is dropped.
-pub struct Slot<'l>(&'l Limiter);
-
-impl Limiter {
-    /// Lets so many in at once.
-    pub fn new(most: usize) -> Self {
-        Limiter {
-            most,
-            now: AtomicUsize::new(0),
-        }
-    }
-
-    fn enter(&self) -> Option<Slot<'_>> {
-        let one_more = |now: usize| (now < self.most).then_some(now + 1);
-        self.now
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
-            .ok()
-            .map(|_| Slot(self))
-    }
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        self.0.now.fetch_sub(1, Ordering::AcqRel);
-    }
 }

@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use credential_store::{EndedSession, SessionId, WebUser};
 use percent_encoding::percent_decode;
 
 use super::config::DirectoryConfig;
-use super::start::Running;
-use super::{MyProxy, log, session};
+use super::{MyProxy, session, session_cookie};
 use crate::httpd::{Outcome, Request, normalized_path};
 
 /// `post_read_request`: a logout URI of the whole server ends the session before anything else looks at the
@@ -68,62 +66,13 @@ pub fn end_session(request: &Request<'_>) {
     let Some(running) = config.running.get() else {
         return;
     };
-    let identifiers = session::identifiers(request, config);
+    let identifiers = session_cookie::identifiers(request, config);
     // A place can be a logout URI and end the Pubcookie session too: once is enough.
     if request.first().state::<MyProxy>().logged_out.replace(true) || identifiers.is_empty() {
         return;
     }
-    session::clear_cookie(request, config);
+    session_cookie::clear(request, config);
     for id in identifiers {
-        end_unless_of(request, running, id, None);
+        session::end(request, running, id, None);
     }
-}
-
-/// Ends one session. First its file is removed, so that no logon in flight publishes anything for it any more;
-/// then its credential is erased, unless the session is this user's, who is about to get another one.
-pub fn end_unless_of(request: &Request<'_>, running: &Running, id: &SessionId, user: Option<&WebUser>) {
-    let result = running.sessions.end(id).and_then(|ended| match ended {
-        None => Ok(None),
-        Some(ended) if user == Some(ended.web_user()) => Ok(Some((ended, Fate::Kept))),
-        Some(ended) => running
-            .credentials
-            .erase(&ended)
-            .map(|erased| Some((ended, Fate::of(erased)))),
-    });
-    match result {
-        Ok(None) => {}
-        Ok(Some((ended, fate))) => tell(request, &ended, fate),
-        Err(error) => log!(
-            request,
-            Error,
-            "a session could not be ended, or its credential not be erased; the sweep will try again: {error}"
-        ),
-    }
-}
-
-/// What became of the credential of a session that ended.
-enum Fate {
-    Erased,
-    Kept,
-    WasNotThere,
-}
-
-impl Fate {
-    fn of(erased: bool) -> Self {
-        if erased { Fate::Erased } else { Fate::WasNotThere }
-    }
-}
-
-fn tell(request: &Request<'_>, ended: &EndedSession, fate: Fate) {
-    let what = match fate {
-        Fate::Erased => "its credential was erased",
-        Fate::Kept => "another one of the same user follows",
-        Fate::WasNotThere => "it had no credential",
-    };
-    log!(
-        request,
-        Info,
-        "a session of {} ended; {what}",
-        ended.web_user().name
-    );
 }

@@ -1,7 +1,8 @@
 //! `myproxy_module`: gives applications the grid credential of the user in front of them.
 //!
-//! The order of reading: [`fixups`] is what a request meets; [`credential`] decides what it gets;
-//! [`logon`] fetches what is not there; [`session`], [`logout`] and [`sweep`] see to its end.
+//! The order of reading: [`fixups`] is what a request meets; [`credential`] decides what it gets; [`logon`] fetches
+//! what is not there; [`session`], [`logout`] and [`sweep`] see to its end; [`start`] is what httpd's start makes of
+//! [`directives`].
 
 mod config;
 mod cookie_attributes;
@@ -13,10 +14,13 @@ mod identity;
 mod logon;
 mod logout;
 mod meeting;
+mod running;
 mod session;
+mod session_cookie;
 mod shortfall;
 mod start;
 mod sweep;
+mod wanted;
 
 use crate::httpd::{Directive, Hooks, Module, ModuleRecord, Order};
 pub use config::{DirectoryConfig, ServerConfig};

@@ -2,38 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use credential_store::{CredentialStore, Directory, DirectoryPolicy, SessionStore, check_separate};
 use myproxy_client::{Client, ClientOptions, Server, ServerIdentity};
 
 use super::config::{ServerConfig, Settings};
-use super::logon::Limiter;
+use super::running::{Limiter, Running};
 use super::{MyProxy, sweep};
 use crate::httpd::{self, ChildUser, Setup};
-
-/// What a server with credentials works with.
-pub struct Running {
-    /// Asks the MyProxy servers.
-    pub client: Client,
-    /// Where credentials are.
-    pub credentials: CredentialStore,
-    /// Where sessions are.
-    pub sessions: SessionStore,
-    /// How many logons may go on in one child.
-    pub logons: Limiter,
-    /// How long a request waits for another one's logon.
-    pub patience: Duration,
-}
-
-impl std::fmt::Debug for Running {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Running")
-            .field("credentials", &self.credentials)
-            .finish_non_exhaustive()
-    }
-}
 
 /// What a server must have to serve credentials.
 struct Needs<'c> {

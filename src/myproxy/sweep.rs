@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use credential_store::SweepReport;
 
 use super::config::{DEFAULT_SESSION_IDLE, ServerConfig};
-use super::start::Running;
+use super::running::Running;
 use super::{MyProxy, log};
 use crate::httpd::{Server, Setup, watch};
 
