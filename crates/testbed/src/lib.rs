@@ -7,6 +7,7 @@
 pub mod application;
 mod artifact;
 pub mod browser;
+pub mod container;
 pub mod demo;
 pub mod httpd;
 mod isolation;

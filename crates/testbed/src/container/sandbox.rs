@@ -1,0 +1,103 @@
+//! A place for programs that start daemons and mount file systems, and would leave both behind.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::private_directory::PrivateDirectory;
+
+/// Holds the namespaces until its standard input ends; then the kernel kills whatever runs in them, and the control
+/// groups `$1` are removed.
+const HOLD: &str = r#"trap '' INT TERM HUP
+unshare --mount --pid --fork -- /bin/sh -c "$2" sandbox "$3"
+find /sys/fs/cgroup -depth -type d -path "*/$1*" -exec rmdir -- {} +
+"#;
+
+/// The first process in there: says its number (as seen from outside, by a `/proc` from outside) when all is
+/// ready. `$1` is the directory for what is written to `/var/lib`, `/var/tmp` and `/run`.
+const FIRST: &str = r#"set -e
+read -r pid rest </proc/self/stat
+mount -t proc proc /proc
+mount --bind "$1/lib" /var/lib
+mount --bind "$1/tmp" /var/tmp
+mount -t tmpfs tmpfs "$1/run"
+mkdir "$1/run/upper" "$1/run/work"
+mount -t overlay -o "lowerdir=/run,upperdir=$1/run/upper,workdir=$1/run/work" overlay /run
+echo "$pid"
+exec cat
+"#;
+
+/// A mount namespace and a process namespace. What is written to `/var/lib`, `/var/tmp` (both empty at first) and
+/// `/run` stays in there. Dropped, or when this process dies in any other way, all processes in there are killed, and
+/// their mounts and control groups are gone.
+pub(super) struct Sandbox {
+    holder: Child,
+    first: u32,
+    cgroup: String,
+}
+
+impl Sandbox {
+    /// Makes one that keeps what is written in there in `directory`.
+    ///
+    /// # Errors
+    /// This machine does not allow it.
+    pub(super) fn new(directory: &PrivateDirectory) -> Result<Self> {
+        for name in ["lib", "tmp", "run"] {
+            directory.make_directory(name, 0o755)?;
+        }
+        let log = directory.join("sandbox.log");
+        let name = directory.path().file_name();
+        let cgroup = name
+            .context("a private directory has a name")?
+            .to_string_lossy()
+            .into_owned();
+        let mut holder = Command::new("/bin/sh")
+            .args(["-c", HOLD, "sandbox", &cgroup, FIRST])
+            .arg(directory.path())
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log)?)
+            .process_group(0)
+            .spawn()
+            .context("cannot start /bin/sh")?;
+        let output = holder.stdout.take().context("its output is a pipe")?;
+        // Ends without a line where something failed.
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        match line.trim_end().parse() {
+            Ok(first) => Ok(Sandbox {
+                holder,
+                first,
+                cgroup,
+            }),
+            Err(_) => {
+                holder.wait()?;
+                bail!("cannot make namespaces: {}", fs::read_to_string(&log)?.trim_end())
+            }
+        }
+    }
+
+    /// The command that runs `program` in here. Its arguments go to the program.
+    pub(super) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        let first = self.first.to_string();
+        command.args(["--target", &first, "--mount", "--pid", "--", program]);
+        command
+    }
+
+    /// The control group whose children are removed in the end.
+    pub(super) fn cgroup(&self) -> &str {
+        &self.cgroup
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // Waiting closes its standard input first.
+        let _ = self.holder.wait();
+    }
+}
