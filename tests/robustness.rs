@@ -144,3 +144,22 @@ fn resident_memory(pid: u32) -> Result<u64> {
     let kilobytes: u64 = line.split_whitespace().nth(1).unwrap_or_default().parse()?;
     Ok(kilobytes * 1024)
 }
+
+/// Debian compresses by default: its filters must be ready for a page that an authentication hook answers.
+#[test]
+fn a_login_page_passes_the_filters_of_a_stock_httpd() -> Result<()> {
+    let site = Site::builder()
+        .module("filter")
+        .module("deflate")
+        .configuration("AddOutputFilterByType DEFLATE text/html\nHeader always set X-Site-Wide yes")
+        .module("headers")
+        .start()?;
+    let browser = site.browser()?;
+    let request = testbed::browser::Request::get(site.url("/app").parse()?).header("Accept-Encoding", "gzip");
+    let answer = browser.exchange(&request)?;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("X-Site-Wide"), Some("yes"));
+    assert_eq!(answer.header("Content-Encoding"), Some("gzip"));
+    assert!(!site.httpd.log().text().contains("exit signal"));
+    Ok(())
+}

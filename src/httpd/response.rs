@@ -48,8 +48,31 @@ impl Request<'_> {
     pub fn respond_early(&self, response: &Response) -> Outcome {
         // SAFETY: the request is this thread's.
         unsafe { ffi::ap_run_insert_filter(self.raw()) };
+        if let Err(status) = self.initialize_filters() {
+            return Outcome::Status(status);
+        }
         self.respond(response);
         Outcome::Done
+    }
+
+    /// What httpd does between inserting filters and calling a handler. Filters rely on it: those of mod_filter, so
+    /// every one of `AddOutputFilterByType`, end the process where it was left out.
+    fn initialize_filters(&self) -> Result<(), u16> {
+        // SAFETY: the request is this thread's, the chains end with null, and each filter has a record.
+        unsafe {
+            for mut filter in [(*self.raw()).input_filters, (*self.raw()).output_filters] {
+                while !filter.is_null() {
+                    if let Some(initialize) = (*(*filter).frec).filter_init_func {
+                        let status = initialize(filter);
+                        if status != ffi::OK as c_int {
+                            return Err(u16::try_from(status).unwrap_or(500));
+                        }
+                    }
+                    filter = (*filter).next;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Throws away the body of the request, so that the connection can serve the next.

@@ -8,6 +8,6 @@ use crate::{cargo, lint, packages};
 pub fn run() -> Result<()> {
     packages::install()?;
     cargo::build()?;
-    cargo::run(&["test", "--workspace"])?;
+    cargo::run(&["test", "--workspace", "--no-fail-fast"])?;
     lint::run()
 }
