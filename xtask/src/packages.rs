@@ -69,6 +69,11 @@ const NEEDED: &[Package] = &[
         debian: "libpam-wrapper",
         fedora: "pam_wrapper",
     },
+    // Recorded cookies are shown at the time when they were made.
+    Package {
+        debian: "libfaketime",
+        fedora: "libfaketime",
+    },
 ];
 
 /// Where Debian's packages ask whether they may start their services (invoke-rc.d).
