@@ -59,6 +59,13 @@ impl OriginalCookie {
         }
     }
 
+    /// Whether there is a key for its application server.
+    pub fn has_key(&self) -> bool {
+        self.key_file()
+            .metadata()
+            .is_ok_and(|file| file.is_file() && file.len() >= 2048)
+    }
+
     /// The plain form: still signed, no longer encrypted.
     pub fn plain_text(&self) -> Option<String> {
         self.plain.as_ref().map(|bytes| encode_block(bytes))
