@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::keys::AppServer;
 use super::place::Place;
-use super::replay::Use;
+use super::replay::{Binding, Use};
 use super::state::{GrantingCookie, Login};
 use super::{Pubcookie, answer, authenticate, carried_body, pre_session, session};
 use crate::httpd::{Outcome, Request, log};
@@ -96,11 +96,13 @@ fn check(request: &Request<'_>, place: &Place<'_>, cookie: GrantingCookie, said:
             "a granting cookie has another version than a5; it counts all the same"
         );
     }
-    let browser = pre_session::cookie(request);
-    match place
-        .replay_cache
-        .use_up(request, &cookie.plain, grant.create_time, Some(&browser), now)
-    {
+    match place.replay_cache.use_up(
+        request,
+        &cookie.plain,
+        grant.create_time,
+        Binding::PreSession,
+        now,
+    ) {
         Ok(Use::Replay) => {
             log!(
                 Pubcookie,

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::keys::AppServer;
 use super::place::Protection;
-use super::replay::Use;
+use super::replay::{Binding, Use};
 use super::state::{self, GrantingCookie};
 use super::{Pubcookie, answer, finish_login, place};
 use crate::httpd::{Hooks, OptionalCookie, OptionalNotice, Request, log};
@@ -79,7 +79,7 @@ fn verify_beside(request: &Request<'_>, user: &str) -> Option<GrantingCookie> {
         request,
         &cookie.plain,
         grant.create_time,
-        None,
+        Binding::Unbound,
         answer::now(request),
     );
     match used {

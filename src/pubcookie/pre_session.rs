@@ -1,11 +1,9 @@
 //! The pre-session cookie: which logins this browser has begun here.
 
-use pubcookie_protocol::cookie_header;
 use pubcookie_protocol::granting_request::LoginMethod;
 use pubcookie_protocol::pre_session::PreSession;
 use pubcookie_protocol::sealed::SealingError;
 use pubcookie_protocol::set_cookie;
-use zeroize::Zeroizing;
 
 use super::answer;
 use super::keys::AppServer;
@@ -20,21 +18,18 @@ pub fn of(request: &Request<'_>, app_server: &AppServer) -> Option<PreSession> {
     )
 }
 
-/// The cookie itself, as it came: what a browser's parallel requests have in common.
-pub fn cookie(request: &Request<'_>) -> Zeroizing<Vec<u8>> {
-    let values: Vec<&[u8]> =
-        cookie_header::values(answer::cookies(request), set_cookie::PRE_SESSION).collect();
-    Zeroizing::new(values.join(&b';'))
-}
-
 /// Gives the pre-session to the browser, or takes it away where nothing is left in it. In the POST method an empty one
-/// stays: it tells the reply URL that the browser keeps cookies, and that another tab was faster.
+/// stays: it tells the reply URL that the browser keeps cookies, and that another tab was faster. One that the browser
+/// has is not given again: it could overwrite what another tab was given since.
 pub fn keep(
     request: &Request<'_>,
     app_server: &AppServer,
     method: LoginMethod,
     pre_session: &PreSession,
 ) -> Result<(), SealingError> {
+    if of(request, app_server).as_ref() == Some(pre_session) {
+        return Ok(());
+    }
     if pre_session.is_empty() && method == LoginMethod::Get {
         answer::set_cookies(request, set_cookie::clear_pre_session());
     } else {

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use granting_cookie::SignedCookie;
-use openssl::sha::Sha256;
+use openssl::sha::sha256;
 use pubcookie_protocol::grant::GRANTING_SECONDS;
 use pubcookie_protocol::session::CLOCK_SKEW;
 
@@ -20,6 +20,15 @@ pub struct ReplayCache {
     cache: SharedCache,
     /// A shared cache has no add-if-absent.
     mutex: OnceLock<GlobalMutex>,
+}
+
+/// What shows that a granting cookie is used by the browser that it was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// Its token is in the browser's pre-session. Two uses that are bound so are the same browser's.
+    PreSession = 1,
+    /// Nothing: another module has authenticated the user.
+    Unbound = 0,
 }
 
 /// What a use of a granting cookie is.
@@ -59,18 +68,16 @@ impl ReplayCache {
             .map_or(Ok(()), |mutex| mutex.open_in_child(child))
     }
 
-    /// Uses a verified granting cookie, made at `created`. `pre_session` is the browser's cookie of that name, where
-    /// the login needs one. Where this fails the cookie must not be accepted.
+    /// Uses a verified granting cookie, made at `created`. Where this fails the cookie must not be accepted.
     pub fn use_up(
         &self,
         request: &Request<'_>,
         cookie: &SignedCookie,
         created: u64,
-        pre_session: Option<&[u8]>,
+        binding: Binding,
         now: u64,
     ) -> Result<Use, String> {
-        let identifier = digest("granting cookie", cookie.to_base64().as_bytes());
-        let browser = pre_session.map(|cookie| digest("pre-session cookie", cookie));
+        let identifier = sha256(cookie.to_base64().as_bytes());
         let mutex = self.mutex.get().ok_or("the replay cache was not started")?;
         let _held = mutex.lock()?;
         let first = self
@@ -78,9 +85,9 @@ impl ReplayCache {
             .get(request, &identifier)
             .map_err(|problem| problem.to_string())?;
         if let Some(first) = first {
-            return Ok(later_use(&first, browser, now));
+            return Ok(later_use(&first, binding, now));
         }
-        let value = [&now.to_be_bytes()[..], &browser.unwrap_or_default()].concat();
+        let value = [&now.to_be_bytes()[..], &[binding as u8]].concat();
         // Another member of a cluster may have a clock that is behind ours.
         let until = created.saturating_add(GRANTING_SECONDS + 2 * CLOCK_SKEW);
         let until = i64::try_from(until).map_err(|problem| problem.to_string())?;
@@ -91,23 +98,15 @@ impl ReplayCache {
     }
 }
 
-fn later_use(first: &[u8], browser: Option<[u8; 32]>, now: u64) -> Use {
-    let Some((time, first_browser)) = first.split_first_chunk() else {
+fn later_use(first: &[u8], binding: Binding, now: u64) -> Use {
+    let Some((time, first_binding)) = first.split_first_chunk() else {
         return Use::Replay;
     };
     let time = u64::from_be_bytes(*time);
-    let same_browser = browser.is_some_and(|browser| browser.as_slice() == first_browser);
-    if same_browser && now.saturating_sub(time) <= PARALLEL_SECONDS {
+    let bound = binding == Binding::PreSession && first_binding == [Binding::PreSession as u8];
+    if bound && now.saturating_sub(time) <= PARALLEL_SECONDS {
         Use::Parallel(time)
     } else {
         Use::Replay
     }
-}
-
-fn digest(kind: &str, cookie: &[u8]) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    digest.update(kind.as_bytes());
-    digest.update(b"\n");
-    digest.update(cookie);
-    digest.finish()
 }

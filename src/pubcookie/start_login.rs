@@ -5,6 +5,7 @@ use pubcookie_protocol::error_page::Problem;
 use pubcookie_protocol::form::{Carriage, Form};
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod, QUERY_LIMIT};
 use pubcookie_protocol::host::Host;
+use pubcookie_protocol::pre_session::PreSession;
 use pubcookie_protocol::reason::Reason;
 use pubcookie_protocol::reply::Destination;
 use pubcookie_protocol::script_request;
@@ -71,18 +72,7 @@ fn begin(request: &Request<'_>, place: &Place<'_>, reason: Reason, trip: Trip) -
             again.as_ref(),
         ));
     }
-    let sent = pre_session::of(request, place.app_server);
-    // Without a login under way here, what came back was meant for somebody else.
-    let came_back = sent.is_some();
-    let mut pre_session = sent.unwrap_or_default();
-    if let Trip::Fruitless(why) = trip
-        && came_back
-    {
-        match why {
-            Reason::WrongPreSession => pre_session.count_mismatch(now),
-            _ => pre_session.count_fruitless(now),
-        }
-    }
+    let mut pre_session = pre_session_after(request, place, trip);
     if pre_session.goes_in_circles() {
         return Ok(answer::send_problem(
             request,
@@ -116,6 +106,21 @@ fn begin(request: &Request<'_>, place: &Place<'_>, reason: Reason, trip: Trip) -
         place.login
     );
     Ok(send_to_login_server(request, place, &host, asked, body.as_ref()))
+}
+
+/// The browser's pre-session, with this trip counted in it.
+fn pre_session_after(request: &Request<'_>, place: &Place<'_>, trip: Trip) -> PreSession {
+    let now = answer::now(request);
+    // Without a login under way here, what came back was meant for somebody else.
+    let Some(mut pre_session) = pre_session::of(request, place.app_server) else {
+        return PreSession::default();
+    };
+    match trip {
+        Trip::Fruitless(Reason::WrongPreSession) => pre_session.count_mismatch(now),
+        Trip::Fruitless(_) => pre_session.count_fruitless(now),
+        Trip::None | Trip::WithoutPreSession => {}
+    }
+    pre_session
 }
 
 fn granting_request(
