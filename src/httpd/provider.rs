@@ -59,11 +59,13 @@ impl PasswordProvider {
         })
     }
 
-    /// Asks the provider. A user name or password with a NUL in it is denied: no provider could see its end.
+    /// Asks the provider, as mod_auth_basic does: for a request in the user's name. A user name or password with a NUL
+    /// in it is denied: no provider could see its end.
     pub fn check(&self, request: &Request<'_>, user: &str, password: &str) -> PasswordVerdict {
         if user.contains('\0') || password.contains('\0') {
             return PasswordVerdict::Denied;
         }
+        request.set_user(Some(user));
         let user = text::terminated(user);
         let password = Zeroizing::new(text::terminated(password).into_bytes_with_nul());
         // The stock providers leave their name there for the authorization that follows.
@@ -74,6 +76,7 @@ impl PasswordProvider {
             check.map(|check| check(request.raw(), user.as_ptr(), password.as_ptr().cast()))
         };
         request.notes().remove("authn_provider_name");
+        request.set_user(None);
         verdict.map_or(PasswordVerdict::Error, verdict_of)
     }
 }

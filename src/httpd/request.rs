@@ -178,12 +178,6 @@ impl<'r> Request<'r> {
             .and_then(|name| name.to_str().ok())
     }
 
-    /// Chooses the content handler.
-    pub fn set_handler(&self, name: &'static CStr) {
-        // SAFETY: as in `set_user`; the name is 'static.
-        unsafe { (*self.raw()).handler = name.as_ptr() }
-    }
-
     /// The status that it is being answered with.
     pub fn status(&self) -> u16 {
         u16::try_from(self.record().status).unwrap_or(500)
@@ -259,12 +253,6 @@ impl<'r> Request<'r> {
     pub fn headers(&self) -> Table<'r> {
         // SAFETY: a request's tables live as long as it.
         unsafe { Table::from_raw(self.record().headers_in) }
-    }
-
-    /// The headers of a successful answer.
-    pub fn response_headers(&self) -> Table<'r> {
-        // SAFETY: likewise.
-        unsafe { Table::from_raw(self.record().headers_out) }
     }
 
     /// The headers that every answer carries, redirects and errors too.
