@@ -167,11 +167,6 @@ impl<'r> Request<'r> {
         self.text(self.record().args).map(CStr::to_bytes)
     }
 
-    /// The file that httpd will serve, once it knows.
-    pub fn filename(&self) -> Option<&'r CStr> {
-        self.text(self.record().filename)
-    }
-
     /// The name of the content handler.
     pub fn handler(&self) -> Option<&'r str> {
         self.text(self.record().handler)

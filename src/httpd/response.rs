@@ -82,12 +82,6 @@ impl Request<'_> {
         let _ = unsafe { ffi::ap_discard_request_body(self.raw()) };
     }
 
-    /// Sends the client elsewhere: 302, or 303 after a POST.
-    pub fn redirect(&self, location: &str) -> Outcome {
-        self.response_headers_always().set("Location", location);
-        Outcome::Status(if self.method() == "POST" { 303 } else { 302 })
-    }
-
     /// A header of the request, where it is UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers().get_str(name)
