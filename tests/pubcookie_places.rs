@@ -10,8 +10,11 @@ use anyhow::{Context, Result, ensure};
 use granting_cookie::{Cookie, Encryption};
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod};
 use pubcookie_support::{ask, begin_login, bring, granted, now, sealed, user};
+use testbed::PrivateDirectory;
 use testbed::application::Seen;
 use testbed::browser::Request;
+use testbed::httpd::Httpd;
+use testbed::pki;
 use testbed::site::{AppServer, PASSWORD, Site, USER};
 use url::Url;
 
@@ -175,7 +178,11 @@ fn a_subrequest_has_the_user_of_its_page_or_none() -> Result<()> {
 
 /// Asks without TLS.
 fn ask_plainly(site: &Site, path: &str) -> Result<String> {
-    let mut connection = TcpStream::connect(("127.0.0.1", site.httpd.port()))?;
+    ask_port(site.httpd.port(), path)
+}
+
+fn ask_port(port: u16, path: &str) -> Result<String> {
+    let mut connection = TcpStream::connect(("127.0.0.1", port))?;
     connection.set_read_timeout(Some(Duration::from_secs(10)))?;
     // No header of the request makes it a secure one.
     write!(
@@ -228,6 +235,34 @@ fn a_terminator_of_tls_in_front_is_declared_by_the_server_name() -> Result<()> {
 }
 
 #[test]
+fn without_a_login_server_protected_places_are_closed() -> Result<()> {
+    let directory = PrivateDirectory::new("no-login-server")?;
+    let granting = pki::self_signed(directory.path(), "granting", "login.example.org")?;
+    let session = pki::self_signed(directory.path(), "session", "localhost")?;
+    let key = pki::crypt_key(directory.path(), "localhost")?;
+    let configuration = format!(
+        "PubcookieGrantingCertFile \"{}\"\nPubcookieSessionKeyFile \"{}\"\nPubcookieSessionCertFile \"{}\"\n\
+         PubcookieCryptKeyFile \"{}\"\n<Location />\nAuthType webiso\nRequire valid-user\n</Location>",
+        granting.certificate.display(),
+        session.key.display(),
+        session.certificate.display(),
+        key.display()
+    );
+    let httpd = Httpd::builder(directory.path())?
+        .with_our_modules()
+        .configuration(&configuration)
+        .start()?;
+    let answer = ask_port(httpd.port(), "/")?;
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    let log = httpd.log().text();
+    assert!(
+        log.contains("AuthType webiso, but PubcookieLogin is not set"),
+        "{log}"
+    );
+    Ok(())
+}
+
+#[test]
 fn a_server_without_keys_is_closed_and_says_what_is_missing() -> Result<()> {
     let port = testbed::free_port()?;
     let keyless = format!(
@@ -235,10 +270,7 @@ fn a_server_without_keys_is_closed_and_says_what_is_missing() -> Result<()> {
          <Location /app>\nAuthType webiso\nRequire valid-user\n</Location>\n</VirtualHost>"
     );
     let site = Site::builder().configuration(&keyless).start()?;
-    let mut connection = TcpStream::connect(("127.0.0.1", port))?;
-    write!(connection, "GET /app HTTP/1.0\r\n\r\n")?;
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer)?;
+    let answer = ask_port(port, "/app")?;
     assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
     let log = site.httpd.log().text();
     assert!(

@@ -408,9 +408,8 @@ fn fruitless_trips_end_in_a_page() -> Result<()> {
 }
 
 #[test]
-fn without_a_login_server_protected_places_are_closed() -> Result<()> {
-    let host = "<Location /nobody>\nAuthType webiso\nRequire valid-user\n</Location>\n\
-                <Location /both>\nAuthType Basic\nAuthName x\nPubcookieAuthType webiso\nRequire valid-user\n</Location>\n\
+fn a_place_has_one_authentication_and_a_flavour_that_is_known() -> Result<()> {
+    let host = "<Location /both>\nAuthType Basic\nAuthName x\nPubcookieAuthType webiso\nRequire valid-user\n</Location>\n\
                 <Location /unknown>\nPubcookieAuthType unheard-of\nRequire valid-user\n</Location>\n\
                 <Location /ours>\nPubcookieAuthType webiso\nPubcookieAppID demo\nRequire valid-user\n</Location>";
     let site = Site::builder()

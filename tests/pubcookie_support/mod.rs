@@ -42,13 +42,9 @@ pub fn granting_request(response: &Response) -> Result<GrantingRequest> {
     let cookie = response
         .set_cookie("pubcookie_g_req")
         .with_context(|| response.summary())?;
-    let value = cookie.split(['=', ';']).nth(1).unwrap_or_default();
-    let padded = cookie[value_begin(cookie)..].split(';').next().unwrap_or(value);
-    Ok(GrantingRequest::decode(padded.as_bytes(), LoginMethod::Get)?)
-}
-
-fn value_begin(cookie: &str) -> usize {
-    cookie.find('=').map_or(0, |equals| equals + 1)
+    let (_, value) = cookie.split_once('=').unwrap_or_default();
+    let value = value.split(';').next().unwrap_or_default();
+    Ok(GrantingRequest::decode(value.as_bytes(), LoginMethod::Get)?)
 }
 
 /// What the login server would grant for a request: a test changes what it likes.
