@@ -96,76 +96,42 @@ fn the_command_line_is_documented_as_it_is() -> Result<()> {
 /// The checks above find what is wrong.
 #[test]
 fn what_is_wrong_is_found() -> Result<()> {
-    let source = r#"
-        D::server(
-            c"MyProxyServer",
-            Count::AtLeast(1),
-            c"MyProxyServer host ...",
-            server::servers,
-        ),
+    const SOURCE: &str = r#"
+        D::server(c"MyProxyServer", Count::AtLeast(1), c"MyProxyServer host ...", server::servers),
         D::directory(c"MyProxyUser", Place::Directory, ONE, c"an expression", place::user),
     "#;
-    let declared = declared_directives(source)?;
-    assert_eq!(declared.len(), 2);
-    let row = |name: &str, value: &str| format!("| {name} | {value} |\n");
-    let section = |name: &str, syntax: &str, context: &str| {
-        let rows = [
-            ("Description", "what"),
-            ("Syntax", syntax),
-            ("Default", "none"),
-            ("Context", context),
-        ];
-        let rows: String = rows.iter().map(|(name, value)| row(name, value)).collect();
-        format!("## {name}\n\n| | |\n| --- | --- |\n{rows}\n")
-    };
-    let server = section(
-        "MyProxyServer",
-        "`MyProxyServer host ...`",
-        "server config, virtual host",
-    );
-    let user = section(
-        "MyProxyUser",
-        "`MyProxyUser x`",
-        "server config, virtual host, directory",
-    );
-    let wrong_of = |page: &str| directive_problems(&declared, page).len();
-    assert_eq!(wrong_of(&format!("{server}{user}")), 0);
-    assert_eq!(wrong_of(&server), 1, "a directive without a section");
-    assert_eq!(
-        wrong_of(&format!("{server}{user}## MyProxyNothing\n")),
-        1,
-        "a section without a directive"
-    );
-    assert_eq!(
-        wrong_of(&format!("{server}{user}").replace("| Default | none |\n", "")),
-        2,
-        "no default"
-    );
-    assert_eq!(
-        wrong_of(&format!("{server}{user}").replace(", directory", "")),
-        1,
-        "another place"
-    );
-    assert_eq!(
-        wrong_of(&format!("{server}{user}").replace("host ...", "hosts")),
-        1,
-        "another syntax"
-    );
+    const PAGE: &str = "
+## MyProxyServer
+| Description | what |
+| Syntax | `MyProxyServer host ...` |
+| Default | none |
+| Context | server config, virtual host |
+## MyProxyUser
+| Description | what |
+| Syntax | `MyProxyUser expression` |
+| Default | none |
+| Context | server config, virtual host, directory |
+";
+    let declared = declared_directives(SOURCE)?;
+    assert!(directive_problems(&declared, PAGE).is_empty());
+    for (right, wrong) in [
+        ("## MyProxyUser", "## MyProxyOther"),
+        ("| Default | none |", ""),
+        (", directory", ""),
+        ("host ...", "hosts"),
+    ] {
+        let problems = directive_problems(&declared, &PAGE.replace(right, wrong));
+        assert!(!problems.is_empty(), "{wrong}, not {right}");
+    }
 
     let page = root().join("docs/page.md");
-    let wrong_in = |text: &str| link_problems(&page, text).map(|problems| problems.len());
-    assert_eq!(
-        wrong_in("[a](../README.md) [b](https://example.org/) [c](#the-end)\n\n## The `end`!\n")?,
-        0
-    );
-    assert_eq!(
-        wrong_in("[a](nowhere.md) [b](../README.md#nowhere) [c](#nowhere)")?,
-        3
-    );
+    let right = "[a](../README.md) [b](https://example.org/) [c](#the-end)\n\n## The `end`!\n";
+    assert!(link_problems(&page, right)?.is_empty());
+    let wrong = "[a](nowhere.md) [b](../README.md#nowhere) [c](#nowhere)";
+    assert_eq!(link_problems(&page, wrong)?.len(), 3);
 
-    let shown = shown_commands(
-        "```console\n# x | mod-myproxy cookie decode --a \\\n    --b | mod-myproxy list -c\n```\n",
-    )?;
+    let shown = "```\n# x | mod-myproxy cookie decode --a \\\n    --b | mod-myproxy list -c\n```\n";
+    let shown = shown_commands(shown)?;
     let names: Vec<_> = shown
         .iter()
         .map(|(command, options)| (command.as_str(), options.len()))
