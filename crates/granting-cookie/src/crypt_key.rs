@@ -19,6 +19,11 @@ impl CryptKey {
             .map(|key| Self(Zeroizing::new(key.to_vec())))
     }
 
+    /// Whether both are the same key, in a time that does not tell where they differ.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        openssl::memcmp::eq(&self.0, &other.0)
+    }
+
     /// `SIZE` bytes at a cookie's index. An index is a byte, so that up to 1793 bytes can be asked for.
     pub(crate) fn at<const SIZE: usize>(&self, index: u8) -> Zeroizing<[u8; SIZE]> {
         Zeroizing::new(std::array::from_fn(|offset| self.0[usize::from(index) + offset]))

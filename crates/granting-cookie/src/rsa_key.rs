@@ -29,6 +29,17 @@ impl SigningKey {
         Ok(Self { rsa })
     }
 
+    /// Its public half: verifies what this key has signed, where its certificate is no longer at hand. It has no common
+    /// name.
+    pub fn verifying(&self) -> Result<VerifyingCertificate, RsaKeyError> {
+        let public =
+            |rsa: &Rsa<Private>| Rsa::from_public_components(rsa.n().to_owned()?, rsa.e().to_owned()?);
+        Ok(VerifyingCertificate {
+            rsa: public(&self.rsa).map_err(RsaKeyError::NotRsa)?,
+            common_name: None,
+        })
+    }
+
     /// Signs, with a signature as long as the modulus.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, ErrorStack> {
         let length = self.rsa.size() as usize;
@@ -45,8 +56,8 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The certificate of a signing key. Its dates and its issuer are not looked at, as in the original: it is trusted
-/// because it was configured.
+/// The certificate of a signing key, or that key's public half alone ([`SigningKey::verifying`]). A certificate's dates
+/// and issuer are not looked at, as in the original: it is trusted because it was configured.
 #[derive(Debug)]
 pub struct VerifyingCertificate {
     rsa: Rsa<Public>,

@@ -246,6 +246,25 @@ fn keys_that_are_none_are_refused() {
 }
 
 #[test]
+fn a_signing_key_verifies_its_own_cookies_without_a_certificate() {
+    let signed = SignedCookie::sign(&alice(), &SIGNER.key).unwrap();
+    let previous = SIGNER.key.verifying().unwrap();
+    let current = key_pair(2048).certificate;
+    assert!(signed.verify([&current]).is_err());
+    assert_eq!(signed.verify([&current, &previous]), Ok(alice()));
+    assert_eq!(previous.common_name(), None);
+}
+
+#[test]
+fn key_files_are_the_same_where_all_of_their_bytes_are() {
+    let bytes = |last: u8| [&[7; CRYPT_KEY_SIZE - 1][..], &[last]].concat();
+    let key = |bytes: Vec<u8>| CryptKey::from_bytes(&bytes).unwrap();
+    assert!(key(bytes(1)).is_same_as(&key(bytes(1))));
+    assert!(key(bytes(1)).is_same_as(&key([bytes(1), b"more".to_vec()].concat())));
+    assert!(!key(bytes(1)).is_same_as(&key(bytes(2))));
+}
+
+#[test]
 fn nothing_secret_is_shown() {
     let signed = SignedCookie::sign(&alice(), &SIGNER.key).unwrap();
     let encrypted = signed.encrypt(Encryption::Des, &CRYPT_KEY, "peer").unwrap();
