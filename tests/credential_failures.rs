@@ -152,3 +152,22 @@ fn servers_that_share_a_store_but_not_all_else_are_refused_at_the_start() -> Res
     }
     Ok(())
 }
+
+#[test]
+fn a_file_that_somebody_opened_up_serves_nobody_until_the_next_login() -> Result<()> {
+    let site = Site::start()?;
+    let browser = site.browser()?;
+    site.log_in(&browser, "/app")?;
+    let file = site.credential_directory().join("alice");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644))?;
+    let page = Seen::in_page(&browser.get(&site.url("/app"))?.body)?;
+    assert_eq!(page.variable("X509_USER_PROXY"), None);
+    assert_eq!(page.variable("MYPROXY_ERROR"), Some("store"));
+    assert!(
+        page.variable("MYPROXY_ERROR_DESC")
+            .is_some_and(|words| words.contains("chmod 0600"))
+    );
+    let page = Seen::in_page(&site.log_in(&site.browser()?, "/app")?.body)?;
+    assert_eq!(page.credential()?.mode, "0600");
+    Ok(())
+}

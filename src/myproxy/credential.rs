@@ -63,6 +63,7 @@ fn obtain(wanted: &Wanted<'_>) -> Result<Credential, Shortfall> {
         (Stored::Good(credential), None) => join(wanted, credential),
         (Stored::Lacking(shortfall), Some(session)) => try_again(wanted, &session, shortfall),
         (Stored::Lacking(_), None) => wait_for_another(wanted),
+        (Stored::Unsafe(shortfall), _) => Err(shortfall),
     }
 }
 
@@ -89,7 +90,7 @@ fn wait_for_another(wanted: &Wanted<'_>) -> Result<Credential, Shortfall> {
     drop(turn);
     match stored {
         Stored::Good(credential) => join(wanted, credential),
-        Stored::Lacking(shortfall) => Err(shortfall),
+        Stored::Lacking(shortfall) | Stored::Unsafe(shortfall) => Err(shortfall),
     }
 }
 

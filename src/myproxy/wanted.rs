@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use credential_store::{Credential, Lookup};
+use credential_store::{Credential, Error, Lookup};
 
 use super::MyProxy;
 use super::config::{DirectoryConfig, ServerConfig};
@@ -44,16 +44,18 @@ impl<'r> Wanted<'r> {
     /// What is stored for the request's user.
     pub fn stored(&self) -> Result<Stored, Shortfall> {
         let Identity { name, record, .. } = &self.identity;
-        let lacking = |class, words: &str| Ok(Stored::Lacking(Shortfall::new(class, words)));
-        match self
+        let found = self
             .running
             .credentials
-            .lookup(name, record, self.place.min_lifetime(), self.now)?
-        {
-            Lookup::Good(credential) => Ok(Stored::Good(credential)),
-            Lookup::Expired(_) => lacking(Class::Expired, "the credential has expired; log in again"),
-            Lookup::Missing => lacking(Class::None, "there is no credential; log in again"),
-            Lookup::NotYours => Err(Shortfall::new(Class::None, NOT_YOURS)),
+            .lookup(name, record, self.place.min_lifetime(), self.now);
+        let lacking = |class, words: &str| Ok(Stored::Lacking(Shortfall::new(class, words)));
+        match found {
+            Ok(Lookup::Good(credential)) => Ok(Stored::Good(credential)),
+            Ok(Lookup::Expired(_)) => lacking(Class::Expired, "the credential has expired; log in again"),
+            Ok(Lookup::Missing) => lacking(Class::None, "there is no credential; log in again"),
+            Ok(Lookup::NotYours) => Err(Shortfall::new(Class::None, NOT_YOURS)),
+            Err(error @ Error::UnsafeFile { .. }) => Ok(Stored::Unsafe(error.into())),
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -64,6 +66,8 @@ pub enum Stored {
     Good(Credential),
     /// Nothing that serves, and a logon may put something there.
     Lacking(Shortfall),
+    /// A file that somebody opened up or replaced. It serves nobody; a logon puts another in its place.
+    Unsafe(Shortfall),
 }
 
 /// A credential that may not be replaced before it ends.

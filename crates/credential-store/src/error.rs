@@ -11,14 +11,14 @@ use nix::unistd::{Gid, Group, Uid, User};
 #[non_exhaustive]
 pub enum Error {
     /// The system refused an operation on a file or directory.
-    #[error("cannot {action} {}: {source}{}", path.display(), advice(source))]
+    #[error("cannot {action} {}: {cause}{}", path.display(), advice(cause))]
     Io {
         /// What was tried: "open", "rename", ...
         action: &'static str,
         /// On what.
         path: PathBuf,
         /// The system's answer.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The path is a link, a file or a device.
     #[error("{} is not a directory (symbolic links are not followed): name the directory itself", path.display())]
@@ -147,11 +147,11 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, source: impl Into<io::Error>) -> Self {
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, cause: impl Into<io::Error>) -> Self {
         Self::Io {
             action,
             path: path.into(),
-            source: source.into(),
+            cause: cause.into(),
         }
     }
 }

@@ -123,17 +123,17 @@ fn explain_ownership(error: Error, uid: Option<u32>, gid: Option<u32>) -> Error 
         Error::Io {
             action: action @ "change the owner or group of",
             path,
-            source,
-        } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            cause,
+        } if cause.kind() == std::io::ErrorKind::PermissionDenied => {
             let me = user_name(rustix::process::geteuid().as_raw());
             let advice = match (uid, gid) {
                 (Some(uid), _) => format!("only root can give a file to user {}", user_name(uid)),
                 (None, Some(gid)) => format!("make {me} a member of group {}", group_name(gid)),
-                (None, None) => return Error::Io { action, path, source },
+                (None, None) => return Error::Io { action, path, cause },
             };
             Error::UnsafeFile {
                 path,
-                reason: format!("cannot be given away ({source})"),
+                reason: format!("cannot be given away ({cause})"),
                 remedy: advice,
             }
         }

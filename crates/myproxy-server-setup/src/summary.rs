@@ -160,7 +160,7 @@ impl fmt::Display for Summary {
         writeln!(f, "  cp {} /etc/systemd/system/", self.systemd_unit)?;
         writeln!(
             f,
-            "  systemctl daemon-reload && systemctl enable --now myproxy-server"
+            "  systemctl daemon-reload && systemctl enable myproxy-server && systemctl restart myproxy-server"
         )?;
         writeln!(f, "or by hand:")?;
         writeln!(

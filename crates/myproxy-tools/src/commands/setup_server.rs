@@ -106,7 +106,7 @@ struct CertificateArguments {
     /// The authority that signed it, for the trust directory
     #[arg(long, value_name = "PEM", requires = "host_certificate")]
     host_ca: Option<PathBuf>,
-    /// Bits of the RSA keys of authority and host
+    /// Bits of the RSA keys of authority and host, at least 3072
     #[arg(long, value_name = "BITS", default_value_t = 3072)]
     key_bits: u32,
     /// Days for which the authority is good
@@ -121,8 +121,8 @@ struct CertificateArguments {
 }
 
 const MORE_HELP: &str = "\
-Fills DIR with what an unmodified myproxy-server needs: authority, host certificate, the trust directory for its
-clients, configuration, the map from user names to distinguished names, PAM service file and systemd unit. Then
+Fills DIR with what an unmodified myproxy-server needs: authority, host certificate, the trust directory for its \
+clients, configuration, the map from user names to distinguished names, PAM service file and systemd unit. Then \
 prints, and keeps in DIR/SUMMARY.txt, what to do next. Nothing outside DIR is touched.
 
 What is in DIR already stays as it is, the authority above all: run again, this only completes what is missing.

@@ -33,11 +33,11 @@ pub struct Arguments {
 }
 
 const MORE_HELP: &str = "\
-It erases credentials that have expired or to which no live session refers, ends idle sessions, and clears what
-processes that died have left. What mod_myproxy did not make is named and left. It may run at any time, beside
+It erases credentials that have expired or to which no live session refers, ends idle sessions, and clears what \
+processes that died have left. What mod_myproxy did not make is named and left. It may run at any time, beside \
 httpd and beside another sweep, as root or as httpd's user.
 
-It is needed where httpd has no mod_watchdog, or is stopped for long. Samples for a systemd timer and for cron
+It is needed where httpd has no mod_watchdog, or is stopped for long. Samples for a systemd timer and for cron \
 come with mod_myproxy: mod-myproxy-sweep.timer, mod-myproxy-sweep.service, mod-myproxy-sweep.cron.
 
 Exit status: 0 when everything could be looked at and erased, 1 otherwise.
