@@ -91,6 +91,11 @@ impl PreSession {
         self.carriage(token).is_some()
     }
 
+    /// Whether any login is under way, so that a granting cookie may be its answer.
+    pub fn awaits_a_login(&self) -> bool {
+        !self.outstanding.is_empty()
+    }
+
     /// How the body goes on after the login with this token; `None` where no such login is under way.
     pub fn carriage(&self, token: i32) -> Option<Carriage> {
         self.outstanding
