@@ -9,37 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, anyhow, ensure};
+use testbed::PrivateDirectory;
 use testbed::application::Seen;
 use testbed::httpd::configtest;
 use testbed::site::{AppServer, PASSWORD, Site, SiteBuilder, USER};
-use testbed::{PrivateDirectory, wait_until};
-
-/// How far the clock of an httpd is ahead. It may be set while httpd runs.
-struct Clock(PrivateDirectory);
-
-impl Clock {
-    fn new() -> Result<Self> {
-        let clock = Clock(PrivateDirectory::new("clock")?);
-        clock.set_ahead(0)?;
-        Ok(clock)
-    }
-
-    fn set_ahead(&self, seconds: u32) -> Result<()> {
-        self.0.write("ahead", 0o644, format!("+{seconds}\n"))?;
-        Ok(())
-    }
-
-    fn of(&self, site: SiteBuilder) -> SiteBuilder {
-        // `$LIB` is for the dynamic linker: Debian and Fedora have it in different places.
-        site.environment("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1")
-            .environment(
-                "FAKETIME_TIMESTAMP_FILE",
-                &self.0.join("ahead").display().to_string(),
-            )
-            .environment("FAKETIME_NO_CACHE", "1")
-            .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-    }
-}
 
 fn protected(configuration: &str) -> SiteBuilder {
     Site::builder().app_server(AppServer::new("app").protected(configuration))
@@ -47,56 +20,6 @@ fn protected(configuration: &str) -> SiteBuilder {
 
 fn alices_file(site: &Site) -> PathBuf {
     site.credential_directory().join(USER)
-}
-
-/// Credentials for an hour, in sessions that last longer.
-const FOR_AN_HOUR: &str = "MyProxyLifetime 3600\nPubcookieInactiveExpire -1\nPubcookieHardExpire 43200";
-
-#[test]
-fn an_expired_credential_is_told_as_such_and_stays_where_nothing_is_swept() -> Result<()> {
-    let clock = Clock::new()?;
-    let site = clock
-        .of(protected(FOR_AN_HOUR))
-        .configuration("MyProxySweepInterval 0")
-        .start()?;
-    let browser = site.browser()?;
-    Seen::in_page(&site.log_in(&browser, "/app")?.body)?.credential()?;
-
-    clock.set_ahead(7200)?;
-    let log = site.httpd.log_from_now();
-    let page = Seen::in_page(&browser.get(&site.url("/app"))?.body)?;
-    assert_eq!(page.variable("REMOTE_USER"), Some(USER));
-    assert_eq!(page.variable("X509_USER_PROXY"), None);
-    assert_eq!(page.variable("MYPROXY_ERROR"), Some("expired"));
-    let line = log.wait_for("no credential for alice: expired:", Duration::from_secs(5))?;
-    ensure!(
-        line.contains("[myproxy:debug]"),
-        "to log in again is no error: {line}"
-    );
-    thread::sleep(Duration::from_secs(3));
-    assert!(alices_file(&site).exists());
-
-    browser.get(&site.url("/logout"))?;
-    assert!(!alices_file(&site).exists());
-    Ok(())
-}
-
-#[test]
-fn an_expired_credential_is_swept() -> Result<()> {
-    let clock = Clock::new()?;
-    let site = clock
-        .of(protected(FOR_AN_HOUR))
-        .configuration("MyProxySweepInterval 1")
-        .start()?;
-    Seen::in_page(&site.log_in(&site.browser()?, "/app")?.body)?.credential()?;
-    clock.set_ahead(7200)?;
-    let gone = wait_until(Duration::from_secs(15), || !alices_file(&site).exists());
-    ensure!(gone, "the sweep did not come: {}", site.httpd.log().text());
-    assert_eq!(site.stored_credentials()?, [""; 0]);
-    site.httpd
-        .log()
-        .wait_for("swept: 1 expired", Duration::from_secs(5))?;
-    Ok(())
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! Hours pass in seconds: what expires, what is idle, and what waits too long, by a clock that runs ahead.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use testbed::application::Seen;
+use testbed::site::{AppServer, Site, SiteBuilder, USER};
+use testbed::{PrivateDirectory, wait_until};
+
+/// How far the clock of an httpd is ahead. It may be set while httpd runs.
+struct Clock(PrivateDirectory);
+
+impl Clock {
+    fn new() -> Result<Self> {
+        let clock = Clock(PrivateDirectory::new("clock")?);
+        clock.set_ahead(0)?;
+        Ok(clock)
+    }
+
+    fn set_ahead(&self, seconds: u32) -> Result<()> {
+        self.0.write("ahead", 0o644, format!("+{seconds}\n"))?;
+        Ok(())
+    }
+
+    /// A site whose httpd goes by this clock, with Pubcookie sessions that outlive whatever is tried here.
+    fn site(&self, protected: &str) -> SiteBuilder {
+        let lasting = "PubcookieInactiveExpire -1\nPubcookieHardExpire 43200";
+        Site::builder()
+            .app_server(AppServer::new("app").protected(lasting).protected(protected))
+            // `$LIB` is for the dynamic linker: Debian and Fedora have it in different places.
+            .environment("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1")
+            .environment(
+                "FAKETIME_TIMESTAMP_FILE",
+                &self.0.join("ahead").display().to_string(),
+            )
+            .environment("FAKETIME_NO_CACHE", "1")
+            .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    }
+}
+
+fn alices_file(site: &Site) -> PathBuf {
+    site.credential_directory().join(USER)
+}
+
+/// What the application is told instead of a credential.
+fn error_of(page: &Seen) -> Option<&str> {
+    assert_eq!(page.variable("REMOTE_USER"), Some(USER));
+    assert_eq!(page.variable("X509_USER_PROXY"), None);
+    page.variable("MYPROXY_ERROR")
+}
+
+#[test]
+fn an_expired_credential_is_told_as_such_and_stays_where_nothing_is_swept() -> Result<()> {
+    let clock = Clock::new()?;
+    let site = clock
+        .site("MyProxyLifetime 3600")
+        .configuration("MyProxySweepInterval 0")
+        .start()?;
+    let browser = site.browser()?;
+    Seen::in_page(&site.log_in(&browser, "/app")?.body)?.credential()?;
+
+    clock.set_ahead(7200)?;
+    let log = site.httpd.log_from_now();
+    let page = Seen::in_page(&browser.get(&site.url("/app"))?.body)?;
+    assert_eq!(error_of(&page), Some("expired"));
+    let line = log.wait_for("no credential for alice: expired:", Duration::from_secs(5))?;
+    ensure!(
+        line.contains("[myproxy:debug]"),
+        "to log in again is no error: {line}"
+    );
+    thread::sleep(Duration::from_secs(3));
+    assert!(alices_file(&site).exists());
+
+    browser.get(&site.url("/logout"))?;
+    assert!(!alices_file(&site).exists());
+    Ok(())
+}
+
+#[test]
+fn an_expired_credential_is_swept() -> Result<()> {
+    let clock = Clock::new()?;
+    let site = clock
+        .site("MyProxyLifetime 3600")
+        .configuration("MyProxySweepInterval 1")
+        .start()?;
+    Seen::in_page(&site.log_in(&site.browser()?, "/app")?.body)?.credential()?;
+    clock.set_ahead(7200)?;
+    let gone = wait_until(Duration::from_secs(15), || !alices_file(&site).exists());
+    ensure!(gone, "the sweep did not come: {}", site.httpd.log().text());
+    assert_eq!(site.stored_credentials()?, [""; 0]);
+    site.httpd
+        .log()
+        .wait_for("swept: 1 expired", Duration::from_secs(5))?;
+    Ok(())
+}
+
+#[test]
+fn a_session_goes_on_while_it_is_used_and_ends_with_its_credential() -> Result<()> {
+    let clock = Clock::new()?;
+    let site = clock
+        .site("")
+        .configuration("MyProxySessionIdle 3600\nMyProxySweepInterval 1")
+        .start()?;
+    let browser = site.browser()?;
+    Seen::in_page(&site.log_in(&browser, "/app")?.body)?.credential()?;
+    // Used within the hour, it goes on for another, sweep or not.
+    for ahead in [3000, 6000, 9000] {
+        clock.set_ahead(ahead)?;
+        thread::sleep(Duration::from_millis(1200));
+        Seen::in_page(&browser.get(&site.url("/app"))?.body)?.credential()?;
+    }
+    clock.set_ahead(9000 + 3700)?;
+    let gone = wait_until(Duration::from_secs(15), || !alices_file(&site).exists());
+    ensure!(gone, "the sweep did not come: {}", site.httpd.log().text());
+    let page = Seen::in_page(&browser.get(&site.url("/app"))?.body)?;
+    assert_eq!(error_of(&page), Some("none"));
+    assert_eq!(site.stored_credentials()?, [""; 0]);
+    assert_eq!(site.stored_sessions()?, [""; 0]);
+    assert_eq!(site.myproxy.issued()?, 1);
+    Ok(())
+}
+
+#[test]
+fn a_granting_cookie_waits_a_hundred_seconds_for_the_myproxy_server() -> Result<()> {
+    for (ahead, still_tried) in [(80, true), (105, false)] {
+        let clock = Clock::new()?;
+        let mut site = clock.site("").start()?;
+        site.myproxy.stop();
+        let browser = site.browser()?;
+        let page = Seen::in_page(&site.log_in(&browser, "/app")?.body)?;
+        assert_eq!(error_of(&page), Some("unreachable"));
+
+        site.myproxy.start()?;
+        clock.set_ahead(ahead)?;
+        let page = Seen::in_page(&browser.get(&site.url("/app"))?.body)?;
+        assert_eq!(
+            page.credential().is_ok(),
+            still_tried,
+            "after {ahead} s: {:?}",
+            page.environment
+        );
+        assert_eq!(site.myproxy.issued()?, u64::from(still_tried));
+        assert_eq!(alices_file(&site).exists(), still_tried);
+    }
+    Ok(())
+}
