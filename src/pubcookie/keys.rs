@@ -69,7 +69,7 @@ impl AppServer {
         let sealed = session.sealing_keys(Purpose::Session, context)?;
         let legacy = LegacyKeys {
             signing_key: session.signing_key()?,
-            certificates: vec![session.certificate],
+            certificates: session.verifying_certificates()?,
             crypt_key: crypt_key.clone(),
             encryption,
             own_name: own_name.clone(),
@@ -133,7 +133,7 @@ impl Login {
             granting_key: signing_key("PubcookieGrantingKeyFile", granting_key)?,
             session_key: session.signing_key()?,
             form_sealing_keys: session.form_sealing_keys(&url)?,
-            session_certificates: vec![session.certificate],
+            session_certificates: session.verifying_certificates()?,
             own_crypt_key,
             peers: PeerKeys::load(directory, server)?,
         };
@@ -171,6 +171,10 @@ impl LoginKeys for LoginServerKeys {
 
     fn crypt_key_for(&self, host: &str) -> Result<CryptKey, KeyFileError> {
         self.peers.find(host)
+    }
+
+    fn crypt_key_named(&self, app_server_id: &str) -> Option<CryptKey> {
+        self.peers.known.get(app_server_id).cloned()
     }
 }
 
@@ -249,6 +253,16 @@ impl SessionKey {
 
     fn signing_key(&self) -> Result<SigningKey, String> {
         SigningKey::from_pem(&self.current).map_err(|problem| about(SESSION_KEY, problem))
+    }
+
+    /// What verifies cookies signed by this key or the previous one, which needs no certificate for that.
+    fn verifying_certificates(self) -> Result<Vec<VerifyingCertificate>, String> {
+        let mut certificates = vec![self.certificate];
+        if let Some(pem) = &self.previous {
+            let previous = SigningKey::from_pem(pem).and_then(|key| key.verifying());
+            certificates.push(previous.map_err(|problem| about(SESSION_KEY, problem))?);
+        }
+        Ok(certificates)
     }
 
     fn sealing_keys(&self, purpose: Purpose, context: Context<'_>) -> Result<SealingKeys, String> {

@@ -66,6 +66,14 @@ impl AppId {
     }
 }
 
+impl AppServerId {
+    /// The ID as it was configured.
+    pub fn decoded(&self) -> String {
+        let name = String::from_utf8(percent::decode_form(self.0.as_bytes()));
+        name.expect("every ID was made from text")
+    }
+}
+
 /// What both kinds of ID have in common.
 macro_rules! id {
     ($id:ident, $field:ty) => {
@@ -171,7 +179,11 @@ mod tests {
         assert_eq!(AppId::configured("a b&c").unwrap().as_str(), "a+b%26c");
         assert_eq!(AppId::configured("é").unwrap().as_str(), "%C3%A9");
         assert_eq!(AppId::from_encoded(b"a%20b%26c").unwrap().as_str(), "a+b%26c");
-        assert_eq!(AppServerId::configured("host:1").unwrap().as_str(), "host%3A1");
+        let with_port = AppServerId::configured("Host:1").unwrap();
+        assert_eq!(
+            (with_port.as_str(), &*with_port.decoded()),
+            ("Host%3A1", "Host:1")
+        );
         assert_eq!(
             AppId::configured("SecureApp").unwrap(),
             AppId::configured("secureapp").unwrap()

@@ -131,6 +131,63 @@ fn a_granting_cookie_goes_only_where_it_was_asked_for() {
 }
 
 #[test]
+fn a_host_logs_nobody_in_under_the_name_of_another() {
+    let ask = |host: &str, id: &str| {
+        let mut browser = Browser::asked(&request(&[("six", host), ("one", id)]));
+        let page = browser.get("/");
+        if page.is_refused() {
+            return page;
+        }
+        browser.log_in(&page, "alice", "secret")
+    };
+    for (host, id) in [
+        ("app1.example.edu:18444", "app1.example.edu"),
+        ("app1.example.edu:18444", "APP1.example.edu"),
+        ("app1.example.edu", "app1.example.edu%3A18444"),
+        ("APP1.example.edu", "%61pp1.example.edu"),
+        ("app1.example.edu", "Portal"),
+    ] {
+        assert!(ask(host, id).granting_cookie().is_some(), "{host} {id}");
+    }
+    for (host, id) in [
+        ("app2.example.edu", "app1.example.edu"),
+        ("app2.example.edu", "App1.Example.edu"),
+        ("app2.example.edu", "%61pp1.example.edu"),
+        ("app2.example.edu", "app1.example.edu%3A443"),
+        ("app2.example.edu", "app1.example.edu."),
+        ("app2.example.edu", "app1.example.edu+"),
+        ("app2.example.edu", "app1.example.edu%00"),
+        ("app2.example.edu", "nokey.example.edu"),
+        ("app2.example.edu", "example.edu"),
+        ("app2.example.edu", "portal"),
+        ("app2.example.edu", "unheard-of"),
+        ("app2.example.edu", "*"),
+    ] {
+        let seen = ask(host, id);
+        assert_refused(&seen, id);
+        assert!(
+            seen.event.to_string().contains("copy its key file"),
+            "{}",
+            seen.event
+        );
+        assert!(seen.html.contains("not registered for it"), "{}", seen.html);
+    }
+    let clear = request(&[
+        ("one", "app1.example.edu"),
+        ("six", "app2.example.edu:18445"),
+        ("seven", "L3g="),
+    ]);
+    assert_refused(
+        &Browser::new().post(&[
+            ("pubcookie_g_req", &encode(&clear)),
+            ("post_stuff", ""),
+            ("relay_url", RELAY_URL),
+        ]),
+        "by the POST method",
+    );
+}
+
+#[test]
 fn a_path_stays_on_its_host() {
     for (seven, eight, destination) in [
         (

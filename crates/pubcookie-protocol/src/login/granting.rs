@@ -10,7 +10,9 @@ use super::pages;
 use super::refusal::Refusal;
 use super::visit::VisitInput;
 use crate::granting_request::GrantingRequest;
+use crate::host::Host;
 use granting_cookie::{CryptKey, Reauthentication};
+use std::str::FromStr;
 
 /// How an application's question is answered.
 #[derive(Clone, Copy)]
@@ -44,6 +46,31 @@ impl Admission<'_> {
     }
 }
 
+/// Whether the app server ID is the asking host's own. Granting cookies are believed elsewhere by their app server ID
+/// alone: a host that could choose it would log its visitors in as another one's. Its name is its own; of any other ID a
+/// key file says it, named after the ID and with the host's own key in it.
+fn check_app_server_id(
+    request: &GrantingRequest,
+    host_key: &CryptKey,
+    keys: &impl LoginKeys,
+) -> Result<(), Refusal> {
+    let host = &request.host;
+    let id = request.app_server_id.decoded().to_ascii_lowercase();
+    let is_own_name = Host::from_str(&id).is_ok_and(|named| named.name() == host.name());
+    let is_permitted = || {
+        keys.crypt_key_named(&id)
+            .is_some_and(|key| key.is_same_as(host_key))
+    };
+    if is_own_name || is_permitted() {
+        Ok(())
+    } else {
+        Err(Refusal::ForeignAppServerId {
+            host: host.clone(),
+            id,
+        })
+    }
+}
+
 impl LoginServer {
     /// Whether the request is one that this server answers; the key shared with the host that asks.
     pub(super) fn check(&self, request: &LoginRequest, keys: &impl LoginKeys) -> Result<CryptKey, Refusal> {
@@ -53,6 +80,7 @@ impl LoginServer {
             host: host.clone(),
             why,
         })?;
+        check_app_server_id(granting, &key, keys)?;
         if !self.config.creds.contains(&granting.creds) {
             return Err(Refusal::UnknownCreds {
                 host: host.clone(),

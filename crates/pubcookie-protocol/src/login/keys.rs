@@ -24,4 +24,8 @@ pub trait LoginKeys {
     /// The key shared with an application server, by its host name without a port. A host without a key is not
     /// served.
     fn crypt_key_for(&self, host: &str) -> Result<CryptKey, KeyFileError>;
+
+    /// The key in the file of exactly this name, never a parent domain's; `None` where there is none. By such a file an
+    /// administrator lets a host use an app server ID (in lower case) that is not its name.
+    fn crypt_key_named(&self, app_server_id: &str) -> Option<CryptKey>;
 }

@@ -37,6 +37,17 @@ pub enum Refusal {
         /// What the key directory says.
         why: KeyFileError,
     },
+    /// The app server ID is that of another server, as far as is known here.
+    #[error(
+        "{host} asks with the app server ID `{}`, which is not its name; if it is to have it (PubcookieAppSrvID), copy its \
+         key file to one named `{}` and reload httpd", .id.escape_debug(), .id.escape_debug()
+    )]
+    ForeignAppServerId {
+        /// The server that asked.
+        host: Host,
+        /// The ID, decoded, in lower case.
+        id: String,
+    },
     /// The GET method cannot reach the host.
     #[error(
         "{host} asks by the GET method but is outside of the cookie domain; set its PubcookieLoginMethod to POST"
@@ -108,6 +119,7 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Refusal::NoKey { .. }
+            | Refusal::ForeignAppServerId { .. }
             | Refusal::UnknownCreds { .. }
             | Refusal::OutsideDomain { .. }
             | Refusal::RelayHost { .. }
@@ -123,6 +135,10 @@ impl Refusal {
         match self {
             Refusal::NoKey { .. } => {
                 "The site that sent you here is not known to this login service. Its administrator has to register it."
+            }
+            Refusal::ForeignAppServerId { .. } => {
+                "The site that sent you here uses a name that is not registered for it. Its administrator has to register \
+                 it with this login service."
             }
             Refusal::UnknownCreds { .. } => {
                 "The site that sent you here asks for a kind of login that this service does not offer."
