@@ -2,7 +2,7 @@
 
 use pubcookie_protocol::app_pages;
 use pubcookie_protocol::error_page::Problem;
-use pubcookie_protocol::form::{Carriage, Form};
+use pubcookie_protocol::form::Form;
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod, QUERY_LIMIT};
 use pubcookie_protocol::host::Host;
 use pubcookie_protocol::pre_session::PreSession;
@@ -83,10 +83,10 @@ fn begin(request: &Request<'_>, place: &Place<'_>, reason: Reason, trip: Trip) -
     }
     let (body, carriage) = match request.method() {
         "POST" => match carried_body::read(request, place) {
-            Ok(form) => (Some(form), carried_body::carriage(request, place)),
+            Ok(form) => (Some(form), Some(carried_body::carriage(request, place))),
             Err(outcome) => return Ok(outcome),
         },
-        _ => (None, Carriage::ByItself),
+        _ => (None, None),
     };
     let joined = pre_session.just_begun(now).filter(|_| body.is_none());
     let token = match joined {

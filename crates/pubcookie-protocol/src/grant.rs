@@ -155,7 +155,6 @@ fn reauthentication_happened(cookie: &Cookie, strict: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::form::Carriage;
     use crate::granting_request::Reauthentication as Demand;
     use granting_cookie::{User, Version};
 
@@ -171,7 +170,7 @@ mod tests {
     impl Place {
         fn new() -> Place {
             let mut pre_session = PreSession::default();
-            let token = pre_session.begin(Carriage::ByItself, NOW).unwrap();
+            let token = pre_session.begin(None, NOW).unwrap();
             let app_server_id = AppServerId::configured("app1.example.edu").unwrap();
             Place {
                 app_id: AppId::configured("SecureApp").unwrap(),

@@ -21,7 +21,8 @@ pub struct PreSession {
 struct Outstanding {
     token: i32,
     since: u64,
-    carriage: Carriage,
+    /// Of the body with which it began; `None` where it began without one.
+    body: Option<Carriage>,
 }
 
 /// How many logins may be under way in one browser.
@@ -61,9 +62,9 @@ impl PreSession {
         keys.seal(&self.to_bytes())
     }
 
-    /// A login begins; the token goes into the granting request. `carriage` says how the body of the user's request, if
-    /// any, goes on afterwards. The oldest of more than eight logins is given up.
-    pub fn begin(&mut self, carriage: Carriage, now: u64) -> Result<i32, SealingError> {
+    /// A login begins; the token goes into the granting request. `body` says how the body of the user's request goes on
+    /// afterwards; `None` where it has none. The oldest of more than eight logins is given up.
+    pub fn begin(&mut self, body: Option<Carriage>, now: u64) -> Result<i32, SealingError> {
         let mut random = [0; 4];
         openssl::rand::rand_bytes(&mut random).map_err(SealingError::NoRandomness)?;
         let token = i32::from_be_bytes(random);
@@ -73,7 +74,7 @@ impl PreSession {
         self.outstanding.push(Outstanding {
             token,
             since: now,
-            carriage,
+            body,
         });
         Ok(token)
     }
@@ -82,8 +83,7 @@ impl PreSession {
     /// joins the login of another instead of beginning its own brings them together.
     pub fn just_begun(&self, now: u64) -> Option<i32> {
         let newest = self.outstanding.last()?;
-        (newest.carriage == Carriage::ByItself && lives(newest.since, MOMENT_SECONDS, now))
-            .then_some(newest.token)
+        (newest.body.is_none() && lives(newest.since, MOMENT_SECONDS, now)).then_some(newest.token)
     }
 
     /// Whether a login with this token is under way.
@@ -96,12 +96,13 @@ impl PreSession {
         !self.outstanding.is_empty()
     }
 
-    /// How the body goes on after the login with this token; `None` where no such login is under way.
+    /// How a body that comes back from the login with this token goes on; `None` where no such login is under way. One
+    /// that was not there when the login began was put in on the way.
     pub fn carriage(&self, token: i32) -> Option<Carriage> {
         self.outstanding
             .iter()
             .find(|login| login.token == token)
-            .map(|login| login.carriage)
+            .map(|login| login.body.unwrap_or(Carriage::OnClick))
     }
 
     /// A login has come to its end: its token no longer counts, nor do fruitless trips before it.
@@ -140,14 +141,18 @@ impl PreSession {
         self.outstanding.is_empty() && self.fruitless.is_empty()
     }
 
-    /// Layout, number of outstanding logins, each as token, time and carriage, then the times of fruitless trips.
+    /// Layout, number of outstanding logins, each as token, time and its body's carriage, then the times of fruitless trips.
     fn to_bytes(&self) -> Vec<u8> {
         let count = u8::try_from(self.outstanding.len()).expect("at most eight logins are kept");
         let mut bytes = vec![LAYOUT, count];
         for login in &self.outstanding {
             bytes.extend(login.token.to_be_bytes());
             bytes.extend(login.since.to_be_bytes());
-            bytes.push(u8::from(login.carriage == Carriage::OnClick));
+            bytes.push(match login.body {
+                None => WITHOUT_BODY,
+                Some(Carriage::ByItself) => BY_ITSELF,
+                Some(Carriage::OnClick) => ON_CLICK,
+            });
         }
         bytes.extend(self.fruitless.iter().flat_map(|time| time.to_be_bytes()));
         bytes
@@ -165,17 +170,20 @@ impl PreSession {
         if outstanding.len() > OUTSTANDING_LIMIT || fruitless.len() > FRUITLESS_LIMIT {
             return None;
         }
-        let login = |&[a, b, c, d, ref since @ .., on_click]: &[u8; LOGIN_SIZE]| Outstanding {
-            token: i32::from_be_bytes([a, b, c, d]),
-            since: u64::from_be_bytes(*since),
-            carriage: if on_click == 0 {
-                Carriage::ByItself
-            } else {
-                Carriage::OnClick
-            },
+        let login = |&[a, b, c, d, ref since @ .., body]: &[u8; LOGIN_SIZE]| {
+            Some(Outstanding {
+                token: i32::from_be_bytes([a, b, c, d]),
+                since: u64::from_be_bytes(*since),
+                body: match body {
+                    WITHOUT_BODY => None,
+                    BY_ITSELF => Some(Carriage::ByItself),
+                    ON_CLICK => Some(Carriage::OnClick),
+                    _ => return None,
+                },
+            })
         };
         Some(PreSession {
-            outstanding: outstanding.iter().map(login).collect(),
+            outstanding: outstanding.iter().map(login).collect::<Option<_>>()?,
             fruitless: fruitless.iter().map(|&time| u64::from_be_bytes(time)).collect(),
         })
     }
@@ -184,6 +192,9 @@ impl PreSession {
 /// The first byte of what is sealed, so that a later version can tell this one.
 const LAYOUT: u8 = 1;
 const LOGIN_SIZE: usize = 13;
+const BY_ITSELF: u8 = 0;
+const ON_CLICK: u8 = 1;
+const WITHOUT_BODY: u8 = 2;
 
 /// Whether something of this time still counts; what is from the future does not.
 fn lives(time: u64, seconds: u64, now: u64) -> bool {
@@ -227,11 +238,13 @@ mod tests {
     fn tabs_that_open_at_once_come_together() {
         let mut pre_session = PreSession::default();
         assert_eq!(pre_session.just_begun(NOW), None);
-        let token = pre_session.begin(Carriage::ByItself, NOW).unwrap();
+        let token = pre_session.begin(None, NOW).unwrap();
         assert_eq!(pre_session.just_begun(NOW + 2), Some(token));
         assert_eq!(pre_session.just_begun(NOW + 3), None);
-        pre_session.begin(Carriage::OnClick, NOW + 1).unwrap();
-        assert_eq!(pre_session.just_begun(NOW + 1), None);
+        for body in [Carriage::ByItself, Carriage::OnClick] {
+            pre_session.begin(Some(body), NOW + 1).unwrap();
+            assert_eq!(pre_session.just_begun(NOW + 1), None);
+        }
         for _ in 0..8 {
             pre_session.count_mismatch(NOW);
         }
@@ -244,9 +257,7 @@ mod tests {
     #[test]
     fn eight_logins_are_under_way_and_the_ninth_drops_the_oldest() {
         let mut pre_session = PreSession::default();
-        let tokens: Vec<i32> = (0..9)
-            .map(|_| pre_session.begin(Carriage::ByItself, NOW).unwrap())
-            .collect();
+        let tokens: Vec<i32> = (0..9).map(|_| pre_session.begin(None, NOW).unwrap()).collect();
         let mut pre_session = sent_back(&pre_session, NOW);
         assert!(!pre_session.holds(tokens[0]));
         assert!(tokens[1..].iter().all(|&token| pre_session.holds(token)));
@@ -258,13 +269,27 @@ mod tests {
     #[test]
     fn a_login_is_given_up_after_an_hour() {
         let mut pre_session = PreSession::default();
-        let token = pre_session.begin(Carriage::OnClick, NOW).unwrap();
-        assert_eq!(
-            sent_back(&pre_session, NOW + 3600).carriage(token),
-            Some(Carriage::OnClick)
-        );
+        let token = pre_session.begin(None, NOW).unwrap();
+        assert!(sent_back(&pre_session, NOW + 3600).holds(token));
         assert!(sent_back(&pre_session, NOW + 3601).is_empty());
         assert!(sent_back(&pre_session, NOW - 301).is_empty());
+    }
+
+    #[test]
+    fn a_body_goes_on_by_itself_only_where_a_page_of_ours_began_the_login_with_one() {
+        let mut pre_session = PreSession::default();
+        for (body, back) in [
+            (Some(Carriage::ByItself), Carriage::ByItself),
+            (Some(Carriage::OnClick), Carriage::OnClick),
+            (None, Carriage::OnClick),
+        ] {
+            let token = pre_session.begin(body, NOW).unwrap();
+            assert_eq!(
+                sent_back(&pre_session, NOW).carriage(token),
+                Some(back),
+                "{body:?}"
+            );
+        }
     }
 
     #[test]
