@@ -105,7 +105,7 @@ fn begin(request: &Request<'_>, place: &Place<'_>, reason: Reason, trip: Trip) -
         "sent to {} to log in: {reason}",
         place.login
     );
-    Ok(send_to_login_server(request, place, &host, asked, body.as_ref()))
+    Ok(send_to_login_server(request, place, &host, &asked, body.as_ref()))
 }
 
 /// The browser's pre-session, with this trip counted in it.
@@ -151,27 +151,19 @@ fn granting_request(
     }
 }
 
-/// What fits into a cookie beside its name and attributes, in bytes.
-const COOKIE_LIMIT: usize = 3900;
-
 fn send_to_login_server(
     request: &Request<'_>,
     place: &Place<'_>,
     host: &Host,
-    mut asked: GrantingRequest,
+    asked: &GrantingRequest,
     body: Option<&Form>,
 ) -> Outcome {
     let method = place.login_method();
-    let mut encoded = asked.encode(method);
+    let encoded = asked.encode(method);
+    if encoded.len() > method.encoded_limit() {
+        return answer::send_problem(request, Problem::QueryTooLong, &TooLong(encoded.len()), None);
+    }
     if method == LoginMethod::Get {
-        if encoded.len() > COOKIE_LIMIT {
-            // The login server can do without it; the browser would drop the whole cookie.
-            asked.referer = None;
-            encoded = asked.encode(method);
-        }
-        if encoded.len() > COOKIE_LIMIT {
-            return answer::send_problem(request, Problem::QueryTooLong, &TooLong(encoded.len()), None);
-        }
         answer::set_cookies(
             request,
             [set_cookie::granting_request(&encoded, place.domain().as_ref())],

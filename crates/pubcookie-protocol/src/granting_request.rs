@@ -114,26 +114,44 @@ pub enum GrantingRequestError {
     },
 }
 
+impl LoginMethod {
+    /// The longest granting request that reaches the login server, in bytes of base64: in a cookie there has to be room
+    /// for its name and attributes.
+    pub fn encoded_limit(self) -> usize {
+        match self {
+            LoginMethod::Get => 3900,
+            LoginMethod::Post => ENCODED_LIMIT,
+        }
+    }
+}
+
 impl GrantingRequest {
-    /// The granting request in base64, as cookie value or form field.
+    /// The granting request in base64, as cookie value or form field. One that is longer than
+    /// [`LoginMethod::encoded_limit`] is not worth sending.
     pub fn encode(&self, method: LoginMethod) -> String {
         STANDARD.encode(self.clear(method))
     }
 
-    /// The granting request before base64.
+    /// The granting request before base64. A Referer that would make it too long to arrive is left out: no login server
+    /// needs it.
     ///
     /// The original puts path and Referer in as they are, so that `&sess_re=0` in a path becomes a field. Here
     /// `% & = +` and controls are percent-encoded; login servers of the original decode that. The POST method has
     /// `seven` in base64 instead.
     pub fn clear(&self, method: LoginMethod) -> String {
+        let whole = self.clear_with(self.referer.as_deref(), method);
+        match base64::encoded_len(whole.len(), true) {
+            Some(length) if length <= method.encoded_limit() => whole,
+            _ => self.clear_with(None, method),
+        }
+    }
+
+    fn clear_with(&self, referer: Option<&str>, method: LoginMethod) -> String {
         let path = match method {
             LoginMethod::Get => percent::encode(self.path.as_bytes(), NOT_IN_FIELD),
             LoginMethod::Post => STANDARD.encode(&self.path),
         };
-        let referer = self
-            .referer
-            .as_deref()
-            .map(|referer| percent::encode(referer.as_bytes(), NOT_IN_FIELD));
+        let referer = referer.map(|referer| percent::encode(referer.as_bytes(), NOT_IN_FIELD));
         let mut clear = format!(
             "one={}&two={}&three={}&four={}&five={}&six={}&seven={}&eight={}&hostname={}&nine={}&file={}&referer={}\
              &sess_re={}&pre_sess_tok={}&flag={}",
@@ -169,7 +187,12 @@ impl GrantingRequest {
         }
         let clear = lenient_base64(encoded).ok_or(GrantingRequestError::NotBase64)?;
         let clear = String::from_utf8(clear).map_err(|_| GrantingRequestError::NotBase64)?;
-        let mut fields = Fields::split(&clear)?;
+        GrantingRequest::read(&clear, method)
+    }
+
+    /// Reads a granting request that is no longer in base64.
+    pub(crate) fn read(clear: &str, method: LoginMethod) -> Result<GrantingRequest, GrantingRequestError> {
+        let mut fields = Fields::split(clear)?;
         let request = GrantingRequest {
             app_server_id: fields.parse("one", |id| AppServerId::from_encoded(id.as_bytes()))?,
             app_id: fields.parse("two", |id| AppId::from_encoded(id.as_bytes()))?,

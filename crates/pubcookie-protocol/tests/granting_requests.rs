@@ -74,6 +74,27 @@ fn a_path_cannot_become_a_field() {
 }
 
 #[test]
+fn a_referer_is_left_out_where_the_request_would_not_arrive_with_it() {
+    for (method, fits, too_long) in [(LoginMethod::Get, 2500, 3000), (LoginMethod::Post, 5500, 6000)] {
+        let with_referer = |length| GrantingRequest {
+            referer: Some("r".repeat(length)),
+            ..request()
+        };
+        let arrives = |request: &GrantingRequest| {
+            let encoded = request.encode(method);
+            assert!(
+                encoded.len() <= method.encoded_limit(),
+                "{method:?}: {} bytes",
+                encoded.len()
+            );
+            GrantingRequest::decode(encoded.as_bytes(), method).unwrap()
+        };
+        assert_eq!(arrives(&with_referer(fits)), with_referer(fits));
+        assert_eq!(arrives(&with_referer(too_long)), request());
+    }
+}
+
+#[test]
 fn what_is_ambiguous_or_out_of_kind_is_refused() {
     let clear = request().clear(LoginMethod::Get);
     let long = format!("{clear}&x={}", "y".repeat(ENCODED_LIMIT));

@@ -188,6 +188,40 @@ fn a_host_logs_nobody_in_under_the_name_of_another() {
 }
 
 #[test]
+fn a_granting_request_is_found_among_planted_cookies() {
+    let planted = |count: usize, cookie: &str| {
+        let mut browser = Browser::asked(&request(&[]));
+        for _ in 0..count {
+            browser
+                .cookies
+                .insert(0, ("pubcookie_g_req".into(), cookie.into()));
+        }
+        browser.get("/")
+    };
+    for cookie in ["clear", "*", "AAAA", &encode("one=x&one=y")] {
+        assert!(matches!(planted(7, cookie).event, Event::FormShown), "{cookie}");
+    }
+    assert_refused(&planted(8, "*"), "eight are tried");
+}
+
+#[test]
+fn a_long_referer_does_not_stop_a_login() {
+    for (length, what) in [(4200, "kept"), (5600, "left out of the form")] {
+        let referer = format!("https://ref.example.org/?q={}", "=".repeat(length));
+        let clear = request(&[
+            ("one", "app2.example.edu"),
+            ("six", "app2.example.edu:18445"),
+            ("seven", "L3g="),
+            ("referer", &referer),
+        ]);
+        let mut browser = Browser::new();
+        let page = browser.post(&[("pubcookie_g_req", &encode(&clear)), ("relay_url", RELAY_URL)]);
+        let seen = browser.log_in(&page, "alice", "secret");
+        assert!(seen.granting_cookie().is_some(), "{what}: {}", seen.event);
+    }
+}
+
+#[test]
 fn a_path_stays_on_its_host() {
     for (seven, eight, destination) in [
         (

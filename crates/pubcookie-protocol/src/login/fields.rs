@@ -60,9 +60,9 @@ impl Fields {
 fn limit_of(name: &str, post_limit: usize) -> usize {
     match name {
         "post_stuff" => post_limit,
-        "pubcookie_g_req" => ENCODED_LIMIT,
         "user" => 256,
-        _ => 4096,
+        // A granting request, or any one of its fields.
+        _ => ENCODED_LIMIT,
     }
 }
 

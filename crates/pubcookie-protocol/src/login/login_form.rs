@@ -12,11 +12,12 @@ use crate::app_id::AppServerId;
 use crate::auth_type::Creds;
 use crate::cookie_header;
 use crate::form::Carriage;
+use crate::granting_request::{GrantingRequest, LoginMethod};
 use crate::percent;
 use crate::sealed::{Context, Purpose, SealingError, SealingKeys};
 use crate::settings::LoginUrl;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, CONTROLS};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -251,10 +252,10 @@ fn request_of(form: &Fields) -> Result<LoginRequest, Refusal> {
         text => percent::encode(text.as_bytes(), ENDS_A_FIELD),
     };
     let fields = GRANTING_REQUEST.map(|name| format!("{name}={}", spelled(name)));
-    let encoded = STANDARD.encode(fields.join("&"));
+    let read = |method| GrantingRequest::read(&fields.join("&"), method);
     match form.text("relay_url") {
-        "" => LoginRequest::by_get(encoded.as_bytes(), carried),
-        relay_url => LoginRequest::by_post(encoded.as_bytes(), relay_url, carried),
+        "" => Ok(LoginRequest::by_get(read(LoginMethod::Get)?, carried)),
+        relay_url => LoginRequest::by_post(read(LoginMethod::Post)?, relay_url, carried),
     }
 }
 

@@ -44,25 +44,23 @@ impl CarriedBody {
 
 impl LoginRequest {
     /// A granting request from the cookie of a shared domain (GET method).
-    pub fn by_get(cookie: &[u8], carried: Option<CarriedBody>) -> Result<LoginRequest, Refusal> {
-        let granting = Box::new(GrantingRequest::decode(cookie, LoginMethod::Get)?);
-        Ok(LoginRequest {
-            granting,
+    pub fn by_get(granting: GrantingRequest, carried: Option<CarriedBody>) -> LoginRequest {
+        LoginRequest {
+            granting: Box::new(granting),
             relay_url: None,
             carried,
-        })
+        }
     }
 
     /// A granting request from a form (POST method).
     pub fn by_post(
-        field: &[u8],
+        granting: GrantingRequest,
         relay_url: &str,
         carried: Option<CarriedBody>,
     ) -> Result<LoginRequest, Refusal> {
         if relay_url.is_empty() {
             return Err(Refusal::NoRelayUrl);
         }
-        let granting = Box::new(GrantingRequest::decode(field, LoginMethod::Post)?);
         let relay_url: RelayUrl = relay_url.parse()?;
         if relay_url.host() != &granting.host {
             return Err(Refusal::RelayHost {
@@ -71,7 +69,7 @@ impl LoginRequest {
             });
         }
         Ok(LoginRequest {
-            granting,
+            granting: Box::new(granting),
             relay_url: Some(relay_url),
             carried,
         })

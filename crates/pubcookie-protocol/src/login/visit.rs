@@ -6,6 +6,7 @@ use super::login_request::{CarriedBody, LoginRequest};
 use super::refusal::Refusal;
 use crate::cookie_header;
 use crate::form;
+use crate::granting_request::{GrantingRequest, GrantingRequestError, LoginMethod};
 use crate::page::Nonce;
 use crate::sealed::SealingKeys;
 use crate::set_cookie;
@@ -85,14 +86,15 @@ impl Visit {
             return login_form::open(&fields, input.cookies, keys).map(Visit::Submitted);
         }
         let carried = carried_body(&fields, input, url)?;
-        if let Some(request) = fields.get(set_cookie::GRANTING_REQUEST) {
-            let request = LoginRequest::by_post(request.as_bytes(), fields.text("relay_url"), carried)?;
+        if let Some(field) = fields.get(set_cookie::GRANTING_REQUEST) {
+            let granting = GrantingRequest::decode(field.as_bytes(), LoginMethod::Post)?;
+            let request = LoginRequest::by_post(granting, fields.text("relay_url"), carried)?;
             return Ok(Visit::Granting(request));
         }
-        match granting_request_cookie(input.cookies) {
-            Some(cookie) => LoginRequest::by_get(cookie, carried).map(Visit::Granting),
-            None => Ok(Visit::Plain),
-        }
+        Ok(match granting_request_cookie(input.cookies)? {
+            Some(granting) => Visit::Granting(LoginRequest::by_get(granting, carried)),
+            None => Visit::Plain,
+        })
     }
 }
 
@@ -113,10 +115,20 @@ impl LogoutAction {
     }
 }
 
-/// The granting request of the GET method: the first cookie that has not been cleared.
-fn granting_request_cookie(cookies: &[u8]) -> Option<&[u8]> {
-    cookie_header::values(cookies, set_cookie::GRANTING_REQUEST)
-        .find(|value| !matches!(*value, b"" | b"clear"))
+/// The most granting requests that are tried; a neighbour in the domain may plant as many as it likes.
+const TRIED_LIMIT: usize = 8;
+
+/// The granting request of the GET method: of the cookies that have not been cleared, the first that can be read.
+fn granting_request_cookie(cookies: &[u8]) -> Result<Option<GrantingRequest>, GrantingRequestError> {
+    let mut requests = cookie_header::values(cookies, set_cookie::GRANTING_REQUEST)
+        .filter(|value| !matches!(*value, b"" | b"clear"))
+        .take(TRIED_LIMIT)
+        .map(|value| GrantingRequest::decode(value, LoginMethod::Get));
+    match requests.next() {
+        None => Ok(None),
+        Some(Ok(first)) => Ok(Some(first)),
+        Some(Err(why)) => requests.find_map(Result::ok).map(Some).ok_or(why),
+    }
 }
 
 /// The body that an app server sent along. It goes on by itself only where the browser says that this site or a
