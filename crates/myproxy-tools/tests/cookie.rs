@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -169,10 +169,14 @@ fn cookie_command(command: &str) -> Command {
     cookie
 }
 
-fn run(mut command: Command, input: &[u8]) -> Output {
+fn run(command: Command, input: &[u8]) -> Output {
+    run_into(Stdio::piped(), command, input)
+}
+
+fn run_into(stdout: Stdio, mut command: Command, input: &[u8]) -> Output {
     command
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
+        .stdout(stdout)
         .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // A program that refuses its arguments does not read.
@@ -284,5 +288,34 @@ fn encode_refuses_what_nobody_would_accept() {
         assert_refused(&output, name);
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(error.contains(reason), "{reason:?}: {error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_printed_is_an_error() {
+    let site = Site::new();
+    let form = |command: &str| {
+        let mut command = cookie_command(command);
+        command.args(["--algorithm", "plain", "--signed-by", "granting"]);
+        command
+    };
+    let full = || Stdio::from(File::create("/dev/full").unwrap());
+    let encode = || {
+        let mut encode = form("encode");
+        encode.arg("--key").arg(site.path("granting.key"));
+        encode
+    };
+    let fields = br#"{"user": "alice", "app_server_id": "app", "app_id": "x", "type": "1", "creds": "1"}"#;
+    let cookie = run(encode(), fields).stdout;
+    let mut decode = form("decode");
+    decode.arg("--certificate").arg(site.path("granting.cert"));
+    for (command, input) in [(encode(), fields.as_slice()), (decode, &cookie)] {
+        let output = run_into(full(), command, input);
+        assert_refused(&output, "full");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            error.contains("cannot print") && error.contains("No space left"),
+            "{error}"
+        );
     }
 }

@@ -63,9 +63,13 @@ impl Scene {
 }
 
 fn feed(command: &mut Command, input: &str) -> Output {
+    feed_into(Stdio::piped(), command, input)
+}
+
+fn feed_into(stdout: Stdio, command: &mut Command, input: &str) -> Output {
     let mut process = command
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
+        .stdout(stdout)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -153,6 +157,17 @@ fn a_minus_writes_to_standard_output() {
     assert_eq!(labels(text(&output.stdout)), ["CERTIFICATE", "RSA PRIVATE KEY"]);
     assert!(!scene.file().exists());
     assert!(failure(&scene.logon(&["-o", "-", "--json"], PASS_PHRASE)).contains("name a file"));
+}
+
+#[test]
+fn a_report_that_cannot_be_printed_is_an_error_and_the_credential_is_there() {
+    let scene = Scene::new();
+    for options in [&["-S"][..], &["-S", "--json"]] {
+        let full = fs::File::create("/dev/full").unwrap();
+        let output = feed_into(full.into(), scene.command().args(options), PASS_PHRASE);
+        assert!(failure(&output).contains("cannot print"), "{output:?}");
+        fs::remove_file(scene.file()).unwrap();
+    }
 }
 
 #[test]

@@ -72,6 +72,22 @@ fn prints_and_keeps_a_summary() {
 }
 
 #[test]
+fn a_summary_that_cannot_be_printed_is_kept() {
+    for json in [&[][..], &["--json"]] {
+        let directory = PrivateDirectory::new("setup").unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_mod-myproxy"))
+            .arg("setup-server")
+            .arg(directory.join("server"))
+            .args([PASS_PHRASES.as_slice(), json].concat())
+            .stdout(fs::File::create("/dev/full").unwrap())
+            .output()
+            .unwrap();
+        assert!(failed(&output).contains("cannot print the summary"), "{output:?}");
+        assert!(directory.join("server/SUMMARY.txt").is_file());
+    }
+}
+
+#[test]
 fn the_trust_directory_is_named_by_hash_and_allows_just_the_servers_own_subjects() {
     let directory = PrivateDirectory::new("setup").unwrap();
     let options = [

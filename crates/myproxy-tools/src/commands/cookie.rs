@@ -146,8 +146,8 @@ impl Decode {
             Signer::Granting => "no cookie signed by this granting key",
             Signer::Session => "no cookie signed by this session key",
         })?;
-        println!("{}", serde_json::to_string_pretty(&Fields::from(&cookie))?);
-        Ok(())
+        let fields = serde_json::to_string_pretty(&Fields::from(&cookie))?;
+        writeln!(io::stdout(), "{fields}").context("cannot print what the cookie says")
     }
 }
 
@@ -168,8 +168,8 @@ impl Encode {
         };
         let mut stdout = io::stdout().lock();
         let end = if stdout.is_terminal() { "\n" } else { "" };
-        write!(stdout, "{}{end}", *text)?;
-        Ok(stdout.flush()?)
+        let written = write!(stdout, "{}{end}", *text).and_then(|()| stdout.flush());
+        written.context("cannot print the cookie")
     }
 }
 

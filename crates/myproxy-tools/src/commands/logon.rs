@@ -226,7 +226,7 @@ fn report(credential: &Credential, destination: &Destination, json: bool) -> any
         .duration_since(SystemTime::now())
         .unwrap_or(Duration::ZERO)
         .as_secs();
-    if json {
+    let written = if json {
         let object = serde_json::json!({
             "subject": credential.subject(),
             "identity": credential.identity(),
@@ -234,14 +234,20 @@ fn report(credential: &Credential, destination: &Destination, json: bool) -> any
             "seconds_left": left,
             "file": file.display().to_string(),
         });
-        println!("{object}");
+        writeln!(io::stdout(), "{object}")
     } else {
         let (hours, minutes) = (left / 3600, left % 3600 / 60);
-        println!("Credential of {}", credential.identity());
-        println!(
-            "valid for {hours} h {minutes} min, until {not_after}, in {}",
+        writeln!(
+            io::stdout(),
+            "Credential of {}\nvalid for {hours} h {minutes} min, until {not_after}, in {}",
+            credential.identity(),
             file.display()
-        );
-    }
-    Ok(())
+        )
+    };
+    written.with_context(|| {
+        format!(
+            "the credential is in {}, but cannot print what it is",
+            file.display()
+        )
+    })
 }

@@ -1,5 +1,6 @@
 //! `mod-myproxy setup-server`: a MyProxy server with a certification authority of its own.
 
+use std::io::{self, Write as _, stdout};
 use std::net::IpAddr;
 use std::path::{PathBuf, absolute};
 
@@ -138,28 +139,33 @@ For pass phrases that PAM checks:
 pub fn run(arguments: Arguments) -> Result<()> {
     let json = arguments.json;
     let summary = arguments.into_setup()?.prepare()?;
-    if json {
-        println!("{}", serde_json::to_string(&summary)?);
+    let written = if json {
+        let object = serde_json::to_string(&summary)?;
+        writeln!(stdout(), "{object}")
     } else {
-        print_for_people(&summary);
-    }
-    Ok(())
+        print_for_people(&summary)
+    };
+    written.context("all is set up, but cannot print the summary")
 }
 
-fn print_for_people(summary: &Summary) {
+fn print_for_people(summary: &Summary) -> io::Result<()> {
+    let mut output = stdout().lock();
     if !summary.ca_made {
-        println!(
+        writeln!(
+            output,
             "The certification authority in {} was there already: not overwritten.",
             summary.ca_directory
-        );
+        )?;
     }
     for file in summary.differing_files() {
-        println!(
+        writeln!(
+            output,
             "{} was there already, and these options would make it otherwise: kept. Remove it to have it made anew.",
             file.path.display()
-        );
+        )?;
     }
-    print!("{summary}");
+    write!(output, "{summary}")?;
+    output.flush()
 }
 
 impl Arguments {
