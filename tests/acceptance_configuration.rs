@@ -210,7 +210,7 @@ fn the_limits_themselves_and_any_case_are_accepted() -> Result<()> {
             "MYPROXYSERVERDN /DC=org/DC=example/CN=host",
             "MyProxyTimeout 1 600",
             "MyProxyMaxConcurrent 65535",
-            "MyProxyFilePermissions 640 0 0",
+            "MyProxyFilePermissions 640",
             "MyProxyDirPermissions 0751",
             "MyProxySessionCookie __Host-session SameSite=Strict",
             "MyProxySweepInterval 0",
@@ -248,6 +248,28 @@ fn what_is_incomplete_names_what_is_missing() -> Result<()> {
     }
     // Nothing is demanded of a server that has nothing to do with credentials.
     configtest("MyProxyTimeout 5").unwrap_or_else(|words| panic!("{words}"));
+    Ok(())
+}
+
+/// httpd's children write the files, and are not root.
+#[test]
+fn files_are_given_to_nobody_who_cannot_have_them() -> Result<()> {
+    let directory = PrivateDirectory::new("configuration")?;
+    let complete = server(directory.path()).join("\n");
+    for (owner, words) in [
+        ("0600 root", "cannot give files"),
+        ("0640 www-data daemon", "not in group"),
+    ] {
+        let line = format!("MyProxyFilePermissions {owner}");
+        let said = refusal(&format!(
+            "{complete}\n{line}\n{}",
+            in_place("MyProxyCredential On")
+        ));
+        ensure!(
+            said.contains("MyProxyFilePermissions") && said.contains(words),
+            "{owner}: {said}"
+        );
+    }
     Ok(())
 }
 

@@ -207,3 +207,38 @@ fn an_old_tab_does_not_take_the_credential_of_a_live_session_with_it() -> Result
     Seen::in_page(&live.get(&site.url("/app"))?.body)?.credential()?;
     Ok(())
 }
+
+#[test]
+fn a_place_has_an_idle_time_of_its_own_with_and_without_the_sweep() -> Result<()> {
+    for sweep in [0, 1] {
+        let site = Site::builder()
+            .configuration(&format!("MyProxySweepInterval {sweep}"))
+            .app_server(AppServer::new("app").protected("MyProxySessionIdle 3600"))
+            .start()?;
+        let browser = site.browser()?;
+        site.log_in(&browser, "/app")?;
+        let long_ago = SystemTime::now() - Duration::from_secs(3700);
+        for session in site.stored_sessions()? {
+            fs::File::options()
+                .write(true)
+                .open(site.session_directory().join(session))?
+                .set_modified(long_ago)?;
+        }
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while sweep == 1 && alices_file(&site).exists() {
+            ensure!(
+                Instant::now() < deadline,
+                "the sweep did not come: {}",
+                site.httpd.log().text()
+            );
+            thread::sleep(Duration::from_millis(100));
+        }
+        let page = Seen::in_page(&browser.get(&site.url("/app"))?.body)?;
+        assert_eq!(page.variable("MYPROXY_ERROR"), Some("none"), "sweep {sweep}");
+        assert!(
+            !alices_file(&site).exists() && site.stored_sessions()?.is_empty(),
+            "sweep {sweep}"
+        );
+    }
+    Ok(())
+}

@@ -1,9 +1,11 @@
 //! Servers and virtual hosts, and what the whole httpd knows of itself.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::ptr::{self, NonNull};
+
+use nix::unistd::{Gid, Uid, User, getgrouplist};
 
 use super::logging::Log;
 use super::module::Module;
@@ -154,6 +156,19 @@ pub struct ChildUser {
 }
 
 impl ChildUser {
+    /// All groups that the children are in.
+    pub fn groups(self) -> Vec<u32> {
+        let name = User::from_uid(Uid::from_raw(self.user))
+            .ok()
+            .flatten()
+            .and_then(|user| CString::new(user.name).ok());
+        let groups = name.and_then(|name| getgrouplist(&name, Gid::from_raw(self.group)).ok());
+        groups.map_or_else(
+            || vec![self.group],
+            |groups| groups.into_iter().map(Gid::as_raw).collect(),
+        )
+    }
+
     /// What `User` and `Group` say where httpd starts as root, else httpd's own.
     pub fn current() -> Self {
         // SAFETY: geteuid and getegid only answer; httpd fills ap_unixd_config while it reads its

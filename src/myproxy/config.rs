@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -84,20 +83,16 @@ pub struct ServerConfig {
     pub needed_by: OnceLock<String>,
     /// Which credential a place of this server names (`MyProxyCredName`), and where.
     pub credential_name: OnceLock<(CredentialName, String)>,
-    /// The longest `MyProxySessionIdle` of a place of this server, in seconds; 0 where no place sets one.
-    pub longest_idle: AtomicU64,
     /// What the start made of all this. Servers with the same settings share it.
     pub running: OnceLock<Arc<Running>>,
 }
 
 impl Config for ServerConfig {
     fn merged(&self, outer: &Self) -> Self {
-        let idle = |config: &Self| config.longest_idle.load(Ordering::Relaxed);
         ServerConfig {
             settings: self.settings.merged(&outer.settings),
             needed_by: either(&self.needed_by, &outer.needed_by),
             credential_name: either(&self.credential_name, &outer.credential_name),
-            longest_idle: AtomicU64::new(idle(self).max(idle(outer))),
             running: OnceLock::new(),
         }
     }
@@ -225,7 +220,7 @@ impl DirectoryConfig {
 
     /// A session not used for so long has ended.
     pub fn session_idle(&self) -> Duration {
-        self.session_idle.unwrap_or(DEFAULT_SESSION_IDLE)
+        self.session_idle.unwrap_or(Duration::from_secs(28800))
     }
 
     /// The variable that holds the path.
@@ -236,6 +231,3 @@ impl DirectoryConfig {
 
 /// The shortest `MyProxySessionIdle`.
 pub const SHORTEST_SESSION_IDLE: Duration = Duration::from_secs(60);
-
-/// `MyProxySessionIdle` where it is not given.
-pub const DEFAULT_SESSION_IDLE: Duration = Duration::from_secs(28800);

@@ -58,7 +58,9 @@ fn obtain(wanted: &Wanted<'_>) -> Result<Credential, Shortfall> {
         let session = session::begin(wanted)?;
         return logon::log_on(wanted, &session, &Proof::of_this_login(cookie)?);
     }
-    match (wanted.stored()?, session::find(wanted)?) {
+    // In this order: a session that was idle takes its credential along.
+    let session = session::find(wanted)?;
+    match (wanted.stored()?, session) {
         (Stored::Good(credential), Some(_)) => Ok(credential),
         (Stored::Good(credential), None) => join(wanted, credential),
         (Stored::Lacking(shortfall), Some(session)) => try_again(wanted, &session, shortfall),

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 
 use super::config::DirectoryConfig;
-use super::{MyProxy, session, session_cookie};
+use super::session::{self, Reason};
+use super::{MyProxy, session_cookie};
 use crate::httpd::{Outcome, Request, normalized_path};
 
 /// `post_read_request`: a logout URI of the whole server ends the session before anything else looks at the
@@ -73,6 +74,6 @@ pub fn end_session(request: &Request<'_>) {
     }
     session_cookie::clear(request, config);
     for id in identifiers {
-        session::end(request, running, id, None);
+        session::end(request, running, id, Reason::Logout);
     }
 }

@@ -1,6 +1,9 @@
 //! The session that ties a browser to its user's credential.
 
-use credential_store::{EndedSession, Session, SessionId, SessionLookup, WebUser};
+use std::fmt;
+use std::time::SystemTime;
+
+use credential_store::{Session, SessionId, SessionLookup, WebUser, erase_if_orphaned};
 
 use super::config::SHORTEST_SESSION_IDLE;
 use super::running::Running;
@@ -17,22 +20,21 @@ pub struct OpenSession {
     pub session: Session,
 }
 
-/// The session that the request's cookie names, if it is the user's and lives. Its use is written down.
-///
-/// One of another user is ignored, and one that was idle is left to the sweep: another session of its user may
-/// be at work with the same credential.
+/// The session that the request's cookie names, if it is the user's and lives. Its use is written down. One that was
+/// idle ends; one of another user is ignored.
 pub fn find(wanted: &Wanted<'_>) -> Result<Option<OpenSession>, Shortfall> {
     let sessions = &wanted.running.sessions;
     let web_user = &wanted.identity.record.web_user;
     for id in session_cookie::identifiers(wanted.request, wanted.config) {
-        let idle = wanted.place.session_idle();
-        if let SessionLookup::Live(session) = sessions.find(id, web_user, idle, wanted.now)? {
-            // For a place with the shortest idle time too, which reads the same file.
-            sessions.touch(&session, SHORTEST_SESSION_IDLE, wanted.now)?;
-            return Ok(Some(OpenSession {
-                id: id.clone(),
-                session,
-            }));
+        match sessions.find(id, web_user, wanted.place.session_idle(), wanted.now)? {
+            SessionLookup::Live(session) => {
+                // For a place with the shortest idle time too, which reads the same file.
+                sessions.touch(&session, SHORTEST_SESSION_IDLE, wanted.now)?;
+                let id = id.clone();
+                return Ok(Some(OpenSession { id, session }));
+            }
+            SessionLookup::Idle => end(wanted.request, wanted.running, id, Reason::Idle),
+            SessionLookup::OtherUser | SessionLookup::Unknown => {}
         }
     }
     Ok(None)
@@ -45,34 +47,61 @@ pub fn begin(wanted: &Wanted<'_>) -> Result<OpenSession, Shortfall> {
         request,
         config,
         running,
+        place,
         identity,
         now,
-        ..
     } = wanted;
     let web_user = &identity.record.web_user;
-    let (id, session) = running.sessions.create(web_user, &identity.name, *now)?;
+    let (id, session) = running
+        .sessions
+        .create(web_user, &identity.name, place.session_idle(), *now)?;
     for old in session_cookie::identifiers(request, config) {
-        end(request, running, old, Some(web_user));
+        end(request, running, old, Reason::FollowedBy(web_user));
     }
     session_cookie::set(request, config, &id);
     log!(request, Debug, "a session of {} begins", web_user.name);
     Ok(OpenSession { id, session })
 }
 
-/// Ends one session. First its file is removed, so that no logon in flight publishes anything for it any more;
-/// then its credential is erased, unless the session is this user's, who is about to get another one.
-pub fn end(request: &Request<'_>, running: &Running, id: &SessionId, user: Option<&WebUser>) {
-    let result = running.sessions.end(id).and_then(|ended| match ended {
-        None => Ok(None),
-        Some(ended) if user == Some(ended.web_user()) => Ok(Some((ended, Fate::Kept))),
-        Some(ended) => running
-            .credentials
-            .erase(&ended)
-            .map(|erased| Some((ended, Fate::of(erased)))),
+/// Why a session ends.
+#[derive(Clone, Copy)]
+pub enum Reason<'a> {
+    /// Its user wants it to.
+    Logout,
+    /// It was not used for too long.
+    Idle,
+    /// This user begins another one in the same browser.
+    FollowedBy(&'a WebUser),
+}
+
+/// Ends one session. First its file is removed, so that no logon in flight publishes anything for it any more; then
+/// its credential is erased, unless others have a use for it.
+pub fn end(request: &Request<'_>, running: &Running, id: &SessionId, reason: Reason<'_>) {
+    let Running {
+        credentials,
+        sessions,
+        ..
+    } = running;
+    let result = sessions.end(id).and_then(|ended| {
+        let Some(ended) = ended else { return Ok(None) };
+        let erased = match reason {
+            Reason::FollowedBy(user) if user == ended.web_user() => false,
+            Reason::Logout | Reason::FollowedBy(_) => credentials.erase(&ended)?,
+            Reason::Idle => erase_if_orphaned(credentials, sessions, &ended, SystemTime::now())?,
+        };
+        Ok(Some((ended, erased)))
     });
     match result {
         Ok(None) => {}
-        Ok(Some((ended, fate))) => tell(request, &ended, fate),
+        Ok(Some((ended, erased))) => {
+            let user = &ended.web_user().name;
+            let what = if erased {
+                "its credential was erased"
+            } else {
+                "no credential was erased"
+            };
+            log!(request, Info, "a session of {user} ended ({reason}); {what}");
+        }
         Err(error) => log!(
             request,
             Error,
@@ -81,29 +110,12 @@ pub fn end(request: &Request<'_>, running: &Running, id: &SessionId, user: Optio
     }
 }
 
-/// What became of the credential of a session that ended.
-enum Fate {
-    Erased,
-    Kept,
-    WasNotThere,
-}
-
-impl Fate {
-    fn of(erased: bool) -> Self {
-        if erased { Fate::Erased } else { Fate::WasNotThere }
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Reason::Logout => "logout",
+            Reason::Idle => "idle",
+            Reason::FollowedBy(_) => "another one begins",
+        })
     }
-}
-
-fn tell(request: &Request<'_>, ended: &EndedSession, fate: Fate) {
-    let what = match fate {
-        Fate::Erased => "its credential was erased",
-        Fate::Kept => "another one of the same user follows",
-        Fate::WasNotThere => "it had no credential",
-    };
-    log!(
-        request,
-        Info,
-        "a session of {} ended; {what}",
-        ended.web_user().name
-    );
 }

@@ -32,6 +32,7 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
         };
         check_directories(&needs, config).map_err(|problem| format!("{position}: {problem}"))?;
         check_trust(config).map_err(|problem| format!("{position}: {problem}"))?;
+        check_permissions(config).map_err(|problem| format!("{position}: {problem}"))?;
         for other in &serving {
             check_shared_directory((server, config), *other)?;
         }
@@ -118,6 +119,29 @@ fn check_trust(config: &ServerConfig) -> Result<(), String> {
             "MyProxyTrustDir: cannot read {}: {error}",
             directory.display()
         )),
+    }
+}
+
+/// The children write the files, and are not root: they can give them to no other user, and to a group only of which
+/// they are members.
+fn check_permissions(config: &ServerConfig) -> Result<(), String> {
+    let permissions = config.settings.file_permissions.unwrap_or_default();
+    let children = ChildUser::current();
+    if let Some(user) = permissions.user()
+        && user != children.user
+        && children.user != 0
+    {
+        return Err(format!(
+            "MyProxyFilePermissions: httpd's children run as user {} and cannot give files to user {user}; use a group",
+            children.user
+        ));
+    }
+    match permissions.group() {
+        Some(group) if children.user != 0 && !children.groups().contains(&group) => Err(format!(
+            "MyProxyFilePermissions: httpd's children, user {}, are not in group {group}; make them members",
+            children.user
+        )),
+        _ => Ok(()),
     }
 }
 

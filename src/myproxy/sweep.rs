@@ -1,12 +1,11 @@
 //! What mod_watchdog does again and again: erase what has expired, is idle or orphaned.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use credential_store::SweepReport;
 
-use super::config::{DEFAULT_SESSION_IDLE, ServerConfig};
+use super::config::ServerConfig;
 use super::running::Running;
 use super::{MyProxy, log};
 use crate::httpd::{Server, Setup, watch};
@@ -46,8 +45,7 @@ fn with_stores<'s>(
     })
 }
 
-/// Each pair of stores once, with the longest idle time of all servers that share it: a place with a shorter one
-/// looks to that itself, at each request.
+/// Each pair of stores once: servers with the same settings share it.
 fn sweep(main: Server<'_>) {
     let mut swept: Vec<&Arc<Running>> = Vec::new();
     for (server, config, running) in with_stores(main) {
@@ -55,26 +53,17 @@ fn sweep(main: Server<'_>) {
             continue;
         }
         swept.push(running);
-        let sharing = with_stores(main).filter(|(_, _, other)| Arc::ptr_eq(other, running));
-        let longest = sharing
-            .map(|(server, config, _)| longest_idle(server, config))
-            .max();
-        sweep_stores(server, running, longest.unwrap_or(DEFAULT_SESSION_IDLE));
+        match credential_store::sweep(
+            &running.credentials,
+            &running.sessions,
+            None,
+            SystemTime::now(),
+            false,
+        ) {
+            Ok(report) => tell(server, &report),
+            Err(error) => log!(server, Error, "credentials could not be swept: {error}"),
+        }
     }
-}
-
-fn sweep_stores(server: Server<'_>, running: &Running, idle: Duration) {
-    let now = SystemTime::now();
-    match credential_store::sweep(&running.credentials, &running.sessions, idle, now, false) {
-        Ok(report) => tell(server, &report),
-        Err(error) => log!(server, Error, "credentials could not be swept: {error}"),
-    }
-}
-
-fn longest_idle(server: Server<'_>, config: &ServerConfig) -> Duration {
-    let longest = Duration::from_secs(config.longest_idle.load(Ordering::Relaxed));
-    let of_the_server = server.directory_defaults::<MyProxy>();
-    longest.max(of_the_server.map_or(DEFAULT_SESSION_IDLE, |place| place.session_idle()))
 }
 
 fn tell(server: Server<'_>, report: &SweepReport) {

@@ -52,4 +52,4 @@ pub use permissions::FilePermissions;
 pub use record::{Record, WebUser};
 pub use session::{EndedSession, Failure, Session, SessionLookup, SessionStore};
 pub use session_id::{ProofDigest, SessionId};
-pub use sweep::{STALE_AFTER, SweepReport, sweep};
+pub use sweep::{STALE_AFTER, SweepReport, erase_if_orphaned, sweep};

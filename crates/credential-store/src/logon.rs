@@ -127,9 +127,11 @@ fn explain_ownership(error: Error, uid: Option<u32>, gid: Option<u32>) -> Error 
         } if cause.kind() == std::io::ErrorKind::PermissionDenied => {
             let me = user_name(rustix::process::geteuid().as_raw());
             let advice = match (uid, gid) {
-                (Some(uid), _) => format!("only root can give a file to user {}", user_name(uid)),
-                (None, Some(gid)) => format!("make {me} a member of group {}", group_name(gid)),
-                (None, None) => return Error::Io { action, path, cause },
+                (Some(uid), _) if uid != rustix::process::geteuid().as_raw() => {
+                    format!("only root can give a file to user {}", user_name(uid))
+                }
+                (_, Some(gid)) => format!("make {me} a member of group {}", group_name(gid)),
+                (_, None) => return Error::Io { action, path, cause },
             };
             Error::UnsafeFile {
                 path,

@@ -22,6 +22,16 @@ impl FilePermissions {
         }
         Ok(Self { mode, uid, gid })
     }
+
+    /// The user that files are to belong to, where it is not the directory's.
+    pub fn user(&self) -> Option<u32> {
+        self.uid
+    }
+
+    /// The group that files are to belong to, where it is not the process's.
+    pub fn group(&self) -> Option<u32> {
+        self.gid
+    }
 }
 
 impl Default for FilePermissions {

@@ -143,7 +143,7 @@ impl SessionStore {
         &self.directory
     }
 
-    /// Begins a session with a new identifier.
+    /// Begins a session with a new identifier. The sweep ends it when it was not used for `idle`.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Random`].
@@ -151,6 +151,7 @@ impl SessionStore {
         &self,
         web_user: &WebUser,
         credential: &CredentialName,
+        idle: Duration,
         now: SystemTime,
     ) -> Result<(SessionId, Session), Error> {
         let id = SessionId::generate()?;
@@ -158,6 +159,7 @@ impl SessionStore {
             web_user: web_user.clone(),
             credential: credential.clone(),
             created: now,
+            idle_seconds: idle.as_secs(),
             pending: None,
             last_failure: None,
         });
@@ -400,6 +402,8 @@ pub(crate) struct Live {
     pub(crate) credential: CredentialName,
     #[serde(with = "unix_time")]
     created: SystemTime,
+    /// Unused for so long, it has ended.
+    pub(crate) idle_seconds: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) pending: Option<PendingCookie>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -15,9 +15,9 @@ use crate::file::{self, is_temporary};
 use crate::list::credential_names;
 use crate::lock::LOCK_FILE;
 use crate::record::StoredRecord;
-use crate::session::{Loaded, is_session_name};
+use crate::session::{Live, Loaded, is_session_name};
 use crate::unix_time::age;
-use crate::{CredentialName, CredentialStore, Error, SessionStore, WebUser};
+use crate::{CredentialName, CredentialStore, EndedSession, Error, SessionStore, WebUser};
 
 /// A temporary file so old was left by a process that died: writing one takes milliseconds.
 pub const STALE_AFTER: Duration = Duration::from_secs(600);
@@ -73,8 +73,9 @@ impl SweepReport {
     }
 }
 
-/// Clears both stores. A session that was not used for `idle` ends; a credential goes when it has expired, or
-/// when no live session of its user refers to it. With `dry_run` it only says what it would do.
+/// Clears both stores. A session that was not used for its idle time, or for `idle` where that is given, ends; a
+/// credential goes when it has expired, or when no live session of its user refers to it. With `dry_run` it only says
+/// what it would do.
 ///
 /// # Errors
 /// [`Error::NotSeparate`] if the stores are one directory, [`Error::Io`] if one cannot be listed. What fails
@@ -82,7 +83,7 @@ impl SweepReport {
 pub fn sweep(
     credentials: &CredentialStore,
     sessions: &SessionStore,
-    idle: Duration,
+    idle: Option<Duration>,
     now: SystemTime,
     dry_run: bool,
 ) -> Result<SweepReport, Error> {
@@ -105,13 +106,35 @@ pub fn sweep(
     Ok(sweep.report)
 }
 
+/// Erases the credential of a session that ended because it was idle, unless another live session refers to it.
+///
+/// # Errors
+/// [`Error::Busy`] or [`Error::Io`]. The sweep tries again.
+pub fn erase_if_orphaned(
+    credentials: &CredentialStore,
+    sessions: &SessionStore,
+    ended: &EndedSession,
+    now: SystemTime,
+) -> Result<bool, Error> {
+    let mut sweep = Sweep {
+        credentials,
+        sessions,
+        idle: None,
+        now,
+        dry_run: false,
+        report: SweepReport::default(),
+    };
+    sweep.sweep_orphans(std::slice::from_ref(ended.credential()))?;
+    Ok(!sweep.report.orphaned.is_empty())
+}
+
 /// Which credentials live sessions refer to, and whose they must be.
 type References = HashSet<(WebUser, CredentialName)>;
 
 struct Sweep<'a> {
     credentials: &'a CredentialStore,
     sessions: &'a SessionStore,
-    idle: Duration,
+    idle: Option<Duration>,
     now: SystemTime,
     dry_run: bool,
     report: SweepReport,
@@ -163,7 +186,7 @@ impl Sweep<'_> {
 
     fn fate(&self, loaded: &Loaded) -> SessionFate {
         match loaded {
-            Loaded::Live(_, last_used) if age(*last_used, self.now) >= self.idle => SessionFate::Ends,
+            Loaded::Live(session, last_used) if self.is_idle(session, *last_used) => SessionFate::Ends,
             Loaded::Live(session, _)
                 if session
                     .pending
@@ -172,9 +195,14 @@ impl Sweep<'_> {
             {
                 SessionFate::LosesCookie
             }
-            Loaded::Malformed(since) if age(*since, self.now) >= self.idle => SessionFate::BrokenGoes,
+            Loaded::Malformed(since) if age(*since, self.now) >= STALE_AFTER => SessionFate::BrokenGoes,
             _ => SessionFate::Stays,
         }
+    }
+
+    fn is_idle(&self, session: &Live, last_used: SystemTime) -> bool {
+        let idle = self.idle.unwrap_or(Duration::from_secs(session.idle_seconds));
+        age(last_used, self.now) >= idle
     }
 
     /// To what live sessions refer now. A session that cannot be read might refer to anything: then this
@@ -189,7 +217,7 @@ impl Sweep<'_> {
             .filter(|name| is_session_name(name))
         {
             if let Loaded::Live(session, last_used) = self.sessions.load(name)?
-                && age(last_used, self.now) < self.idle
+                && !self.is_idle(&session, last_used)
             {
                 references.insert((session.web_user, session.credential));
             }

@@ -121,7 +121,10 @@ fn every_difference_in_the_record_is_another_ones() {
     for other in others {
         let lookup = stores.credentials.lookup(&name, &other, HOUR / 2, *NOW).unwrap();
         assert!(matches!(lookup, Lookup::NotYours), "{other:?}: {lookup:?}");
-        let (session, _) = stores.sessions.create(&other.web_user, &name, *NOW).unwrap();
+        let (session, _) = stores
+            .sessions
+            .create(&other.web_user, &name, IDLE, *NOW)
+            .unwrap();
         let logon = stores.credentials.logon(&name, soon()).unwrap();
         let pem = credential("other", *NOW + HOUR);
         let refused = logon.publish(&stores.sessions, &session, &other, COOKIE, &pem, *NOW);
@@ -150,7 +153,10 @@ fn expired_credential_of_another_makes_way() {
     let name = stores.name("alice");
     let lookup = stores.credentials.lookup(&name, &other, HOUR, later).unwrap();
     assert!(matches!(lookup, Lookup::Missing), "{lookup:?}");
-    let (session, _) = stores.sessions.create(&other.web_user, &name, later).unwrap();
+    let (session, _) = stores
+        .sessions
+        .create(&other.web_user, &name, IDLE, later)
+        .unwrap();
     let logon = stores.credentials.logon(&name, soon()).unwrap();
     logon
         .publish(
@@ -418,7 +424,7 @@ fn root_works_in_the_directory_of_another_user() {
         credential_store::CredentialStore::open(make("credentials"), FilePermissions::default()).unwrap();
     let sessions = SessionStore::open(make("sessions")).unwrap();
     let name = CredentialName::of_user("alice").unwrap();
-    let (session, _) = sessions.create(&web_user("alice"), &name, *NOW).unwrap();
+    let (session, _) = sessions.create(&web_user("alice"), &name, IDLE, *NOW).unwrap();
     let logon = credentials.logon(&name, soon()).unwrap();
     let pem = credential("alice", *NOW + HOUR);
     logon

@@ -57,7 +57,7 @@ fn worker() {
             say("sweeping");
             let end = soon();
             while Instant::now() < end {
-                sweep(&credentials, &sessions, IDLE, *NOW, false).unwrap();
+                sweep(&credentials, &sessions, Some(IDLE), *NOW, false).unwrap();
             }
         }
         "full disk" => full_disk(&root),
@@ -80,7 +80,7 @@ fn turn(credentials: &CredentialStore, deadline: Instant) -> Result<Logon<'_>, E
 /// Login and logon.
 fn publish_anew(root: &Path) -> Result<PathBuf, Error> {
     let (credentials, sessions) = open(root, FilePermissions::default());
-    let (session, _) = sessions.create(&web_user("alice"), &alice(), *NOW)?;
+    let (session, _) = sessions.create(&web_user("alice"), &alice(), IDLE, *NOW)?;
     let pem = credential("alice", *NOW + 2 * HOUR);
     let published =
         turn(&credentials, soon())?.publish(&sessions, &session, &record("alice"), COOKIE, &pem, *NOW)?;
@@ -322,7 +322,7 @@ fn a_full_disk_leaves_the_old_credential_and_stops_no_logout() {
 fn full_disk(root: &Path) {
     let (credentials, sessions) = open(root, FilePermissions::default());
     let path = publish_anew(root).unwrap();
-    let (session, _) = sessions.create(&web_user("alice"), &alice(), *NOW).unwrap();
+    let (session, _) = sessions.create(&web_user("alice"), &alice(), IDLE, *NOW).unwrap();
     let before = (fs::read(&path).unwrap(), files(&root.join("credentials")));
     let mut filler = fs::File::create(root.join("filler")).unwrap();
     while filler.write_all(&[0; 512]).is_ok() {}
@@ -337,7 +337,7 @@ fn full_disk(root: &Path) {
         (fs::read(&path).unwrap(), files(&root.join("credentials"))),
         before
     );
-    assert!(sessions.create(&web_user("alice"), &alice(), *NOW).is_err());
+    assert!(sessions.create(&web_user("alice"), &alice(), IDLE, *NOW).is_err());
 
     let ended = sessions.end(&session).unwrap().unwrap();
     assert!(credentials.erase(&ended).unwrap());
@@ -360,8 +360,8 @@ fn children_of_another_user_work_where_root_made_the_directories() {
     let credentials = CredentialStore::open(credentials, FilePermissions::default()).unwrap();
     let sessions = SessionStore::open(sessions).unwrap();
     // Root was there first, and left its lock files.
-    sweep(&credentials, &sessions, IDLE, *NOW, false).unwrap();
-    let (session, _) = sessions.create(&web_user("alice"), &alice(), *NOW).unwrap();
+    sweep(&credentials, &sessions, Some(IDLE), *NOW, false).unwrap();
+    let (session, _) = sessions.create(&web_user("alice"), &alice(), IDLE, *NOW).unwrap();
     drop(turn(&credentials, soon()).unwrap());
 
     let program = root.path().join("program");

@@ -10,11 +10,11 @@ use std::time::{Duration, SystemTime};
 use common::*;
 use credential_store::{
     CredentialStore, Directory, DirectoryPolicy, Error, FilePermissions, STALE_AFTER, SessionLookup,
-    SweepReport, sweep,
+    SweepReport, erase_if_orphaned, sweep,
 };
 
 fn sweep_at(stores: &Stores, now: SystemTime) -> SweepReport {
-    sweep(&stores.credentials, &stores.sessions, IDLE, now, false).unwrap()
+    sweep(&stores.credentials, &stores.sessions, Some(IDLE), now, false).unwrap()
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_session_of_another_user_with_the_same_file_name_keeps_nothing() {
     other.authentication_type = "Basic".into();
     stores
         .sessions
-        .create(&other, &stores.name("alice"), *NOW)
+        .create(&other, &stores.name("alice"), IDLE, *NOW)
         .unwrap();
     let _ = stores.sessions.end(&session).unwrap();
     assert_eq!(sweep_at(&stores, *NOW).orphaned, ["alice"]);
@@ -181,10 +181,48 @@ fn halves_and_stale_temporaries_go() {
         (&["alice".to_owned(), "bob".into()][..], 0)
     );
     let report = sweep_at(&stores, SystemTime::now() + STALE_AFTER);
-    assert_eq!((report.broken.len(), report.temporaries.len()), (0, 2));
+    assert_eq!(
+        (&report.broken[..], report.temporaries.len()),
+        (&["a".repeat(64)][..], 2)
+    );
     assert_eq!(stores.credential_files(), [""; 0]);
-    let report = sweep_at(&stores, SystemTime::now() + IDLE);
-    assert_eq!(report.broken, ["a".repeat(64)]);
+}
+
+#[test]
+fn each_session_has_its_own_idle_time() {
+    let stores = Stores::new();
+    let sweep_at = |now| sweep(&stores.credentials, &stores.sessions, None, now, false).unwrap();
+    let create = |user: &str, idle| {
+        let (session, _) = stores
+            .sessions
+            .create(&web_user(user), &stores.name(user), idle, *NOW)
+            .unwrap();
+        stores.publish(&session, user, 2 * IDLE).unwrap();
+    };
+    create("alice", HOUR);
+    create("bob", IDLE);
+    assert_eq!(
+        sweep_at(*NOW + HOUR - Duration::from_secs(1)),
+        SweepReport::default()
+    );
+    let report = sweep_at(*NOW + HOUR);
+    assert_eq!(
+        (report.idle.len(), &report.orphaned[..]),
+        (1, &["alice".to_owned()][..])
+    );
+    assert_eq!(stores.credential_files(), ["bob", "bob%record"]);
+}
+
+#[test]
+fn the_credential_of_an_idle_session_goes_unless_another_one_lives() {
+    let stores = Stores::new();
+    let (idle, live) = (stores.session("alice"), stores.session("alice"));
+    stores.publish(&live, "alice", HOUR).unwrap();
+    let erase = |ended| erase_if_orphaned(&stores.credentials, &stores.sessions, &ended, *NOW).unwrap();
+    assert!(!erase(stores.sessions.end(&idle).unwrap().unwrap()));
+    assert_eq!(stores.credential_files(), ["alice", "alice%record"]);
+    assert!(erase(stores.sessions.end(&live).unwrap().unwrap()));
+    assert_eq!(stores.credential_files(), [""; 0]);
 }
 
 #[test]
@@ -223,7 +261,7 @@ fn a_dry_run_erases_nothing_and_says_the_same() {
     let session = stores.session("bob");
     stores.publish(&session, "bob", IDLE * 2).unwrap();
     let now = *NOW + IDLE;
-    let dry = sweep(&stores.credentials, &stores.sessions, IDLE, now, true).unwrap();
+    let dry = sweep(&stores.credentials, &stores.sessions, Some(IDLE), now, true).unwrap();
     assert_eq!(
         (stores.credential_files().len(), stores.session_files().len()),
         (4, 2)
@@ -237,7 +275,7 @@ fn one_directory_for_both_is_refused() {
     let stores = Stores::new();
     let directory = Directory::open(stores.sessions.directory().path(), DirectoryPolicy::new(0o700)).unwrap();
     let same = CredentialStore::open(directory, FilePermissions::default()).unwrap();
-    let refused = sweep(&same, &stores.sessions, IDLE, *NOW, false);
+    let refused = sweep(&same, &stores.sessions, Some(IDLE), *NOW, false);
     assert!(matches!(refused, Err(Error::NotSeparate { .. })));
 }
 
@@ -262,7 +300,7 @@ fn root_sweeps_the_directory_of_another_user() {
     let open = |name: &str| Directory::open(stores.root.path().join(name), policy).unwrap();
     let credentials = CredentialStore::open(open("credentials"), FilePermissions::default()).unwrap();
     let sessions = credential_store::SessionStore::open(open("sessions")).unwrap();
-    let report = sweep(&credentials, &sessions, IDLE, *NOW + IDLE, false).unwrap();
+    let report = sweep(&credentials, &sessions, Some(IDLE), *NOW + IDLE, false).unwrap();
     assert_eq!(
         (report.idle.len(), report.expired.len(), report.failures.len()),
         (2, 1, 0),

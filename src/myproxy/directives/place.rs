@@ -1,7 +1,6 @@
 //! What the directives of a place write.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use myproxy_client::{CredentialName, Lifetime};
@@ -77,14 +76,8 @@ pub fn user(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Argument
     Ok(())
 }
 
-pub fn session_idle(
-    config: &mut DirectoryConfig,
-    server: &ServerConfig,
-    arguments: &Arguments<'_>,
-) -> Result {
-    let idle = arguments.seconds(0, SHORTEST_SESSION_IDLE)?;
-    server.longest_idle.fetch_max(idle.as_secs(), Ordering::Relaxed);
-    config.session_idle = Some(idle);
+pub fn session_idle(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    config.session_idle = Some(arguments.seconds(0, SHORTEST_SESSION_IDLE)?);
     Ok(())
 }
 

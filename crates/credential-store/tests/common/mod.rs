@@ -122,7 +122,7 @@ impl Stores {
     /// A session of the user.
     pub fn session(&self, user: &str) -> SessionId {
         self.sessions
-            .create(&web_user(user), &self.name(user), *NOW)
+            .create(&web_user(user), &self.name(user), IDLE, *NOW)
             .unwrap()
             .0
     }

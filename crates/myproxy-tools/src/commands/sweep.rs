@@ -21,9 +21,9 @@ pub struct Arguments {
     /// The directory that MyProxySessionStore names, without dir:
     #[arg(long, value_name = "DIR")]
     sessions: PathBuf,
-    /// End sessions that were not used for so long, as MyProxySessionIdle says; the longest, if there are several
-    #[arg(long, value_name = "SECONDS", default_value_t = 28_800)]
-    idle: u64,
+    /// End sessions that were not used for so long, whatever MyProxySessionIdle said where they began
+    #[arg(long, value_name = "SECONDS")]
+    idle: Option<u64>,
     /// Say what would be erased, and erase nothing
     #[arg(long)]
     dry_run: bool,
@@ -52,7 +52,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let credentials = Directory::open(&arguments.credentials, store_directory())?;
     let credentials = CredentialStore::open(credentials, FilePermissions::default())?;
     let sessions = SessionStore::open(Directory::open(&arguments.sessions, store_directory())?)?;
-    let idle = Duration::from_secs(arguments.idle);
+    let idle = arguments.idle.map(Duration::from_secs);
     let report = sweep(
         &credentials,
         &sessions,
