@@ -123,12 +123,6 @@ impl AuthTypeNames {
         };
         configured.or_else(known)
     }
-
-    /// The name that was configured for a flavour.
-    pub fn name(&self, creds: Creds) -> Option<&str> {
-        let position = usize::from(creds.0).checked_sub(1)?;
-        self.0.get(position)?.as_deref()
-    }
 }
 
 #[cfg(test)]
@@ -142,9 +136,6 @@ mod tests {
         assert_eq!(names.creds("SecurID"), Some(Creds(3)));
         assert_eq!(names.creds("null"), None);
         assert_eq!(names.creds("Basic"), None);
-        assert_eq!(names.name(Creds(3)), Some("SecurID"));
-        assert_eq!(names.name(Creds(2)), None);
-        assert_eq!(names.name(Creds::NONE), None);
     }
 
     #[test]

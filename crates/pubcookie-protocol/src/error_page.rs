@@ -1,7 +1,6 @@
 //! Pages that say why a login went wrong. Never a redirect, so that there is no loop.
 
 use crate::form::FormError;
-use crate::grant::GrantRefusal;
 use crate::page::{Contents, Nonce, Page, render};
 use crate::reason::Reason;
 use crate::reply::{Destination, ReplyError};
@@ -106,17 +105,6 @@ impl From<&ReplyError> for Problem {
         match error {
             ReplyError::QueryTooLong(_) => Problem::QueryTooLong,
             _ => Problem::BadReply,
-        }
-    }
-}
-
-impl Problem {
-    /// The error page that a refused granting cookie ends in; `None` where the user logs in anew.
-    pub fn of_refusal(refusal: GrantRefusal) -> Option<Problem> {
-        match refusal {
-            GrantRefusal::LogInAnew(_) => None,
-            GrantRefusal::NoUser => Some(Problem::NoUser),
-            GrantRefusal::NoReauthentication => Some(Problem::NoReauthentication),
         }
     }
 }

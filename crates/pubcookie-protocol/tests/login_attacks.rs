@@ -492,6 +492,17 @@ fn a_body_of_a_foreign_site_waits_for_a_click() {
 }
 
 #[test]
+fn a_body_that_cannot_be_carried_is_refused_in_plain_words() {
+    let seen = Browser::asked(&request(&[])).post(&[("post_stuff", "=a+field+without+a+name")]);
+    assert_refused(&seen, "post_stuff");
+    assert!(
+        seen.html.contains("cannot be carried through a login"),
+        "{}",
+        seen.html
+    );
+}
+
+#[test]
 fn no_page_can_be_framed_cached_or_scripted_and_tells_nobody_its_url() {
     let mut browser = Browser::asked(&request(&[]));
     let form = browser.get("/");

@@ -1,6 +1,5 @@
 //! A login that waits for the verdict on its password.
 
-use super::LoginServer;
 use super::answer::{Answer, Event};
 use super::keys::LoginKeys;
 use super::login_cookie::Login;
@@ -9,6 +8,7 @@ use super::pages::{NameField, Problem};
 use super::steps::FormPage;
 use super::user::UserName;
 use super::visit::VisitInput;
+use super::{LOGIN_SECONDS, LoginServer};
 use crate::auth_type::Creds;
 
 /// What a login needs once its password was checked. It knows the user and what the login is for; neither can be
@@ -35,9 +35,7 @@ impl Continuation<'_> {
             earlier,
         } = self;
         let input = VisitInput { now, ..input };
-        let expires = earlier.map_or(now.saturating_add(server.config.login_seconds), |login| {
-            login.expires
-        });
+        let expires = earlier.map_or(now.saturating_add(LOGIN_SECONDS), |login| login.expires);
         let login = Login {
             user,
             creds,

@@ -1,6 +1,5 @@
 //! Granting: the cookie that lets a user in at an application, and the way back there.
 
-use super::LoginServer;
 use super::answer::{Answer, Event};
 use super::cookies;
 use super::keys::LoginKeys;
@@ -9,6 +8,7 @@ use super::login_request::LoginRequest;
 use super::pages;
 use super::refusal::Refusal;
 use super::visit::VisitInput;
+use super::{CREDS, LoginServer};
 use crate::granting_request::GrantingRequest;
 use crate::host::Host;
 use granting_cookie::{CryptKey, Reauthentication};
@@ -81,7 +81,7 @@ impl LoginServer {
             why,
         })?;
         check_app_server_id(granting, &key, keys)?;
-        if !self.config.creds.contains(&granting.creds) {
+        if granting.creds != CREDS {
             return Err(Refusal::UnknownCreds {
                 host: host.clone(),
                 creds: granting.creds,
@@ -130,7 +130,7 @@ impl LoginServer {
             password_typed: matches!(admission, Admission::Password(_)),
             application: Event::application(request),
         };
-        Ok(self.answer(&page, set_cookies, event, input))
+        Ok(self.answer(page, set_cookies, event, input))
     }
 
     /// Lets a user in who has just typed the password.
@@ -154,6 +154,6 @@ impl LoginServer {
     ) -> Result<Answer, Refusal> {
         let set_cookies = vec![cookies::set_login(login, None, self.url(), keys)?];
         let page = pages::status(self.url(), &login.user, login.expires.saturating_sub(input.now));
-        Ok(self.answer(&page, set_cookies, Event::LoggedIn(login.user.clone()), input))
+        Ok(self.answer(page, set_cookies, Event::LoggedIn(login.user.clone()), input))
     }
 }

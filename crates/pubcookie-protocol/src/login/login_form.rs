@@ -4,12 +4,12 @@
 //! random cookie of this browser proves that this server made the form for this browser: nobody can have a stranger
 //! log in for a request of theirs, and nothing in it can be changed on the way.
 
+use super::CREDS;
 use super::fields::Fields;
 use super::login_request::{CarriedBody, LoginRequest};
 use super::refusal::Refusal;
 use super::visit::VisitInput;
 use crate::app_id::AppServerId;
-use crate::auth_type::Creds;
 use crate::cookie_header;
 use crate::form::Carriage;
 use crate::granting_request::{GrantingRequest, LoginMethod};
@@ -121,13 +121,12 @@ pub fn form_sealing_keys(
 pub(super) fn seal(
     login_for: &LoginFor,
     url: &LoginUrl,
-    creds: Creds,
     input: &VisitInput<'_>,
     keys: &SealingKeys,
 ) -> Result<SealedForm, SealingError> {
     let carried = match login_for {
         LoginFor::Request(request) => fields_of(request, input.now),
-        LoginFor::Itself => fields_of_itself(url, creds, input.now),
+        LoginFor::Itself => fields_of_itself(url, input.now),
     };
     let known = browser_cookies(input.cookies).next();
     let browser = known.map_or_else(new_browser, |known| Ok(known.to_owned()))?;
@@ -206,8 +205,8 @@ fn fields_of(request: &LoginRequest, now: u64) -> Carried {
 }
 
 /// A login for the login server itself, as the original writes it.
-fn fields_of_itself(url: &LoginUrl, creds: Creds, now: u64) -> Carried {
-    let (host, creds, now) = (url.host().name(), creds.to_string(), now.to_string());
+fn fields_of_itself(url: &LoginUrl, now: u64) -> Carried {
+    let (host, creds, now) = (url.host().name(), CREDS.to_string(), now.to_string());
     [
         ("one", host),
         ("two", "pinit"),

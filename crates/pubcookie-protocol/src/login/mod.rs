@@ -41,7 +41,6 @@ use crate::page::{self, Contents};
 use crate::set_cookie;
 use crate::settings::{CookieDomain, LoginUrl};
 use login_cookie::KnownUser;
-use maud::html;
 use pages::Shown;
 use visit::Visit;
 use zeroize::Zeroizing;
@@ -53,17 +52,16 @@ pub struct LoginConfig {
     pub url: LoginUrl,
     /// The domain that it shares with app servers of the GET method; without one, only its own host.
     pub domain: Option<CookieDomain>,
-    /// The flavours of login that it has a check for. The first is that of a login for its own sake.
-    pub creds: Vec<Creds>,
-    /// How long a login serves, in seconds; 8 hours.
-    pub login_seconds: u64,
-    /// How long a login form can be submitted, in seconds; 30 minutes.
-    pub form_seconds: u64,
     /// The longest body that is carried through a login, in bytes; 1 MiB.
     pub post_limit: usize,
-    /// The name of the site, as pages show it; empty for none.
-    pub site_name: String,
 }
+
+/// The flavour of login that there is a check for.
+const CREDS: Creds = Creds::FIRST;
+/// How long a login serves, in seconds.
+const LOGIN_SECONDS: u64 = 8 * 3600;
+/// How long a login form can be submitted, in seconds.
+const FORM_SECONDS: u64 = 30 * 60;
 
 /// A login server.
 #[derive(Clone, Debug)]
@@ -89,16 +87,12 @@ pub enum Step<'a> {
 }
 
 impl LoginConfig {
-    /// A login server with one flavour of login, and the usual limits.
+    /// A login server with the usual limit.
     pub fn new(url: LoginUrl, domain: Option<CookieDomain>) -> LoginConfig {
         LoginConfig {
             url,
             domain,
-            creds: vec![Creds::FIRST],
-            login_seconds: 8 * 3600,
-            form_seconds: 30 * 60,
             post_limit: 1 << 20,
-            site_name: String::new(),
         }
     }
 }
@@ -141,34 +135,23 @@ impl LoginServer {
     /// A page with its cookies.
     fn answer(
         &self,
-        shown: &Shown,
+        shown: Shown,
         set_cookies: Vec<Zeroizing<String>>,
         event: Event,
         input: &VisitInput<'_>,
     ) -> Answer {
-        let site_name = &self.config.site_name;
-        let title = if site_name.is_empty() {
-            shown.title.to_owned()
-        } else {
-            format!("{} - {site_name}", shown.title)
-        };
-        let main = html! {
-            @if !site_name.is_empty() { p class="hint" { (site_name) } }
-            (shown.main)
-        };
         let status = match &event {
             Event::Refused(refusal) => refusal.status(),
             Event::ProviderUnavailable { .. } => 503,
             _ => 200,
         };
-        let (head, submits_itself) = (shown.head.clone(), shown.submits_itself);
         let page = page::render(
             Contents {
                 status,
-                title: &title,
-                head,
-                main,
-                submits_itself,
+                title: shown.title,
+                head: shown.head,
+                main: shown.main,
+                submits_itself: shown.submits_itself,
             },
             input.nonce,
         );
@@ -186,12 +169,7 @@ impl LoginServer {
             .is_some();
         let clear = asked.then(|| cookies::clear_granting_request(self.config.domain.as_ref()));
         let shown = pages::refused(refusal.for_user());
-        self.answer(
-            &shown,
-            clear.into_iter().collect(),
-            Event::Refused(refusal),
-            input,
-        )
+        self.answer(shown, clear.into_iter().collect(), Event::Refused(refusal), input)
     }
 
     fn url(&self) -> &LoginUrl {

@@ -86,14 +86,9 @@ pub enum Refusal {
         /// The longest that is taken, in bytes.
         limit: usize,
     },
-    /// The body that is carried along has too many fields.
+    /// The body that is carried along has too many fields, or would not come out as it went in.
     #[error("the field post_stuff: {0}")]
     Body(#[from] FormError),
-    /// The body that is carried along would not come out as it went in.
-    #[error(
-        "the field post_stuff holds a form that is not UTF-8 text, which a browser cannot send again unchanged"
-    )]
-    BodyNotText,
     /// The login form was not made by this server for this browser, or was changed on its way.
     #[error("a login form that was not made for this browser, or was changed")]
     ForeignForm,
@@ -147,7 +142,7 @@ impl Refusal {
                 "This login page was not made for this browser, or your browser keeps no cookies. Allow cookies for \
                  this site, go back to the page that you wanted to see, and log in from there."
             }
-            Refusal::BodyNotText => {
+            Refusal::Body(FormError::NotCarriable) => {
                 "What you entered cannot be carried through a login. Go back, log in first, and enter it then."
             }
             Refusal::FieldTooLong { .. } | Refusal::Body(_) => {

@@ -12,8 +12,7 @@ use super::pages::{self, NameField, Problem};
 use super::refusal::Refusal;
 use super::user::{UserName, UserNameError};
 use super::visit::{LogoutAction, VisitInput};
-use super::{LoginServer, Step};
-use crate::auth_type::Creds;
+use super::{CREDS, FORM_SECONDS, LoginServer, Step};
 use zeroize::Zeroizing;
 
 impl LoginServer {
@@ -58,7 +57,7 @@ impl LoginServer {
                 self.check(request, keys)?;
                 request.granting().creds
             }
-            LoginFor::Itself => self.own_creds(),
+            LoginFor::Itself => CREDS,
         };
         let user = match self.user_of(&form, input.now) {
             Ok(user) => user,
@@ -95,7 +94,7 @@ impl LoginServer {
 
     /// The user who is to be checked, or what is wrong before any check.
     fn user_of(&self, form: &SubmittedForm, now: u64) -> Result<UserName, (Problem, Event)> {
-        if now.saturating_sub(form.created) > self.config.form_seconds {
+        if now.saturating_sub(form.created) > FORM_SECONDS {
             return Err((Problem::TooLate, Event::FormExpired));
         }
         let user = UserName::typed(&form.user).map_err(|why| {
@@ -133,23 +132,23 @@ impl LoginServer {
         let logged_out = || pages::logged_out(self.url());
         Ok(match (action, known.name(), login) {
             (LogoutAction::Keep, _, Some(login)) => self.answer(
-                &pages::still_logged_in(self.url(), &login.user),
+                pages::still_logged_in(self.url(), &login.user),
                 vec![],
                 event(false),
                 input,
             ),
             (LogoutAction::Expire, Some(user), _) => {
                 let expired = cookies::set_expired_login(user, self.url(), input.now, keys)?;
-                self.answer(&logged_out(), vec![expired], event(true), input)
+                self.answer(logged_out(), vec![expired], event(true), input)
             }
             (LogoutAction::Clear, ..) => self.answer(
-                &logged_out(),
+                logged_out(),
                 vec![cookies::clear_login(self.url())],
                 event(true),
                 input,
             ),
             (LogoutAction::Keep | LogoutAction::Expire, ..) => {
-                self.answer(&logged_out(), vec![], event(true), input)
+                self.answer(logged_out(), vec![], event(true), input)
             }
         })
     }
@@ -163,7 +162,7 @@ impl LoginServer {
     ) -> Result<Answer, Refusal> {
         if let Some(login) = known.login() {
             let page = pages::status(self.url(), &login.user, login.expires.saturating_sub(input.now));
-            return Ok(self.answer(&page, vec![], Event::StatusShown(login.user.clone()), input));
+            return Ok(self.answer(page, vec![], Event::StatusShown(login.user.clone()), input));
         }
         let name = NameField::Open(known.name().map_or("", UserName::as_str));
         let form_page = FormPage {
@@ -174,11 +173,6 @@ impl LoginServer {
         self.form(&LoginFor::Itself, form_page, input, keys)
     }
 
-    /// The flavour of a login for the login server itself.
-    pub(super) fn own_creds(&self) -> Creds {
-        self.config.creds.first().copied().unwrap_or(Creds::FIRST)
-    }
-
     /// The login form.
     pub(super) fn form(
         &self,
@@ -187,16 +181,10 @@ impl LoginServer {
         input: &VisitInput<'_>,
         keys: &impl LoginKeys,
     ) -> Result<Answer, Refusal> {
-        let sealed = login_form::seal(
-            login_for,
-            self.url(),
-            self.own_creds(),
-            input,
-            keys.form_sealing_keys(),
-        )?;
+        let sealed = login_form::seal(login_for, self.url(), input, keys.form_sealing_keys())?;
         let shown = pages::login_form(self.url(), login_for, form.name, form.problem, &sealed);
         let set_cookies = sealed.set_cookie.into_iter().map(Zeroizing::new).collect();
-        Ok(self.answer(&shown, set_cookies, form.event, input))
+        Ok(self.answer(shown, set_cookies, form.event, input))
     }
 }
 
