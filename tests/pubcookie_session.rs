@@ -36,7 +36,7 @@ fn session_cookie(site: &Site, age: u64, idle: u64) -> Result<String> {
         create_time: u64::from(now()) - age,
         last_time: u64::from(now()) - idle,
     };
-    Ok(cookies.write(&session)?)
+    Ok(cookies.write(&session)?.to_string())
 }
 
 #[test]

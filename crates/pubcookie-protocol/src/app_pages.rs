@@ -42,7 +42,7 @@ fn to_login_server_with_body(login: &LoginUrl, body: &Form, nonce: &Nonce) -> Pa
         h1 { "Log in" }
         p { "You are being taken to the login page. What you have entered goes on after the login." }
         form name="query" method="post" action=(login) {
-            input type="hidden" name="post_stuff" value=(body.to_urlencoded());
+            input type="hidden" name="post_stuff" value=(body.to_urlencoded().as_str());
             button type="submit" name="submit" value="Click here to continue" { "Continue" }
         }
     };
@@ -73,7 +73,7 @@ fn relay_to_login_server(
         p { "You are being taken to the login page." }
         form name="relay" method="post" action=(login) {
             input type="hidden" name="pubcookie_g_req" value=(granting_request);
-            input type="hidden" name="post_stuff" value=(post_stuff);
+            input type="hidden" name="post_stuff" value=(post_stuff.as_str());
             input type="hidden" name="relay_url" value=(relay_url);
             button type="submit" name="go" value="Continue" { "Continue" }
         }
@@ -105,7 +105,6 @@ pub fn carry_on(
     nonce: &Nonce,
 ) -> Page {
     let by_itself = carriage == Carriage::ByItself;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let main = html! {
         h1 { @if by_itself { "You are logged in" } @else { "Send this form?" } }
         @if by_itself {
@@ -119,7 +118,7 @@ pub fn carry_on(
         }
         form name="relay" method="post" action=(destination) {
             @for (name, value) in body.fields() {
-                input type="hidden" name=(text(name)) value=(text(value));
+                input type="hidden" name=(String::from_utf8_lossy(name)) value=(String::from_utf8_lossy(value));
             }
             button type="submit" { @if by_itself { "Continue" } @else { "Send" } }
         }

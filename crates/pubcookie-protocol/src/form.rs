@@ -1,12 +1,15 @@
 //! Forms: reading `application/x-www-form-urlencoded` byte for byte, and carrying a body through a login.
 
 use crate::percent;
+use std::fmt;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The most fields of a form that are read.
 pub const FIELD_LIMIT: usize = 10_000;
 
-/// The fields of a form in their order; a name may occur more than once, and names and values are any bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The fields of a form in their order; a name may occur more than once, and names and values are any bytes. They may
+/// hold a password: wiped from memory when dropped, and not shown.
+#[derive(Clone, Default, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Form(Vec<(Vec<u8>, Vec<u8>)>);
 
 /// Why a request's body cannot be carried through a login, or read at all.
@@ -43,16 +46,17 @@ impl Form {
         if body.len() > limit {
             return Err(FormError::TooLarge { limit });
         }
-        let mut fields = Vec::new();
+        let mut form = Form::default();
         for field in body.split(|&byte| byte == b'&').filter(|field| !field.is_empty()) {
-            if fields.len() == FIELD_LIMIT {
+            if form.0.len() == FIELD_LIMIT {
                 return Err(FormError::TooManyFields);
             }
             let equals = field.iter().position(|&byte| byte == b'=');
             let (name, value) = equals.map_or((field, &b""[..]), |at| (&field[..at], &field[at + 1..]));
-            fields.push((percent::decode_form(name), percent::decode_form(value)));
+            form.0
+                .push((percent::decode_form(name), percent::decode_form(value)));
         }
-        Ok(Form(fields))
+        Ok(form)
     }
 
     /// The fields in their order.
@@ -86,11 +90,25 @@ impl Form {
     }
 
     /// The fields spelled as a browser spells them.
-    pub fn to_urlencoded(&self) -> String {
-        let spell = |(name, value): (&[u8], &[u8])| {
-            format!("{}={}", percent::encode_form(name), percent::encode_form(value))
-        };
-        self.fields().map(spell).collect::<Vec<_>>().join("&")
+    pub fn to_urlencoded(&self) -> Zeroizing<String> {
+        // Room for all of it from the start: growing would leave copies behind.
+        let limit = |(name, value): (&[u8], &[u8])| 3 * (name.len() + value.len()) + 2;
+        let mut text = Zeroizing::new(String::with_capacity(self.fields().map(limit).sum()));
+        for (name, value) in self.fields() {
+            if !text.is_empty() {
+                text.push('&');
+            }
+            percent::push_encoded_form(&mut text, name);
+            text.push('=');
+            percent::push_encoded_form(&mut text, value);
+        }
+        text
+    }
+}
+
+impl fmt::Debug for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Form({} fields)", self.0.len())
     }
 }
 
@@ -184,6 +202,13 @@ mod tests {
         assert_eq!(form.only("b"), Some(&b"2"[..]));
         assert_eq!(form.only("a"), None);
         assert_eq!(form.only("c"), None);
+    }
+
+    #[test]
+    fn a_form_is_not_shown() {
+        let form = Form::parse(b"pass=secret&user=alice", 100).unwrap();
+        assert_eq!(format!("{form:?}"), "Form(2 fields)");
+        assert_eq!(*form.to_urlencoded(), "pass=secret&user=alice");
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(crate) struct Contents<'a> {
 
 /// The whole page with its headers.
 pub(crate) fn render(contents: Contents<'_>, nonce: &Nonce) -> Page {
+    // It may hold what is wiped with the page.
+    let main = Zeroizing::new(contents.main.into_string());
     let markup = html! {
         (DOCTYPE)
         html lang="en" {
@@ -65,7 +67,7 @@ pub(crate) fn render(contents: Contents<'_>, nonce: &Nonce) -> Page {
                 style nonce=(nonce.0) { (PreEscaped(STYLE)) }
             }
             body {
-                main { (contents.main) }
+                main { (PreEscaped(main.as_str())) }
                 @if contents.submits_itself {
                     script nonce=(nonce.0) { (PreEscaped(SUBMIT)) }
                 }

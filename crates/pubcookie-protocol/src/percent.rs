@@ -1,6 +1,7 @@
 //! Percent-encoding, byte for byte.
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
+use zeroize::Zeroizing;
 
 /// What may not stand in the path, query or Referer of a URL that is sent to a browser.
 const NOT_IN_URL: &AsciiSet = &CONTROLS
@@ -19,26 +20,30 @@ pub(crate) fn decode(text: &[u8]) -> Vec<u8> {
     percent_decode(text).collect()
 }
 
-/// Decodes a form's spelling: `+` is a space, then `%XX`.
+/// Decodes a form's spelling: `+` is a space, then `%XX`. It may be a password: there is room for all of it from the
+/// start, because growing would leave copies behind.
 pub(crate) fn decode_form(text: &[u8]) -> Vec<u8> {
-    let spaced: Vec<u8> = text
-        .iter()
-        .map(|&byte| if byte == b'+' { b' ' } else { byte })
-        .collect();
-    decode(&spaced)
+    let space = |&byte: &u8| if byte == b'+' { b' ' } else { byte };
+    let spaced = Zeroizing::new(text.iter().map(space).collect::<Vec<u8>>());
+    let mut decoded = Vec::with_capacity(spaced.len());
+    decoded.extend(percent_decode(&spaced));
+    decoded
 }
 
-/// A form's spelling of any bytes: letters, digits and `*-._` stand for themselves, a space is `+`.
-pub(crate) fn encode_form(bytes: &[u8]) -> String {
+/// Appends a form's spelling of any bytes, up to three for each: letters, digits and `*-._` stand for themselves, a
+/// space is `+`.
+pub(crate) fn push_encoded_form(text: &mut String, bytes: &[u8]) {
     const ALL_BUT_UNRESERVED: &AsciiSet = &percent_encoding::NON_ALPHANUMERIC
         .remove(b'*')
         .remove(b'-')
         .remove(b'.')
-        .remove(b'_')
-        .remove(b' ');
-    percent_encode(bytes, ALL_BUT_UNRESERVED)
-        .to_string()
-        .replace(' ', "+")
+        .remove(b'_');
+    for (position, word) in bytes.split(|&byte| byte == b' ').enumerate() {
+        if position > 0 {
+            text.push('+');
+        }
+        text.extend(percent_encode(word, ALL_BUT_UNRESERVED));
+    }
 }
 
 /// Encodes the bytes of `set` and everything that is not ASCII.

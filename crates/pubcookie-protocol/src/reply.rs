@@ -19,7 +19,7 @@ pub struct Reply {
     /// The granting cookie in base64, still unverified.
     pub granting_cookie: Zeroizing<String>,
     /// The body of the request that began the login; empty where it had none.
-    pub post_stuff: Vec<u8>,
+    pub post_stuff: Zeroizing<Vec<u8>>,
 }
 
 /// A path on our own server with its query: printable ASCII, beginning with exactly one `/`. A browser that is sent
@@ -65,7 +65,7 @@ impl Reply {
         Ok(Reply {
             destination: Destination::new(&path, query)?,
             granting_cookie,
-            post_stuff: form.only("post_stuff").unwrap_or_default().to_vec(),
+            post_stuff: Zeroizing::new(form.only("post_stuff").unwrap_or_default().to_vec()),
         })
     }
 }

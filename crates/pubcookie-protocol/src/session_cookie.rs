@@ -10,6 +10,7 @@ use granting_cookie::{
     SignedCookie, SigningKey, TextError, User, VerifyingCertificate, Version,
 };
 use std::str::FromStr;
+use zeroize::Zeroizing;
 
 /// `PubcookieSessionFormat`: what is written, and what is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,11 +98,11 @@ const REAUTHENTICATED: i32 = 24;
 
 impl SessionCookies {
     /// The `Set-Cookie` value that keeps the session in the browser.
-    pub fn write(&self, session: &Session) -> Result<String, SessionCookieError> {
+    pub fn write(&self, session: &Session) -> Result<Zeroizing<String>, SessionCookieError> {
         let (name, value) = match self {
             SessionCookies::Sealed(keys) | SessionCookies::SealedLegacy(keys, _) => (
                 set_cookie::session(&session.app_id),
-                keys.seal(&to_bytes(session))?,
+                Zeroizing::new(keys.seal(&to_bytes(session))?),
             ),
             SessionCookies::Legacy(keys) | SessionCookies::LegacySealed(_, keys) => {
                 (set_cookie::legacy_session(&session.app_id), keys.write(session)?)
@@ -149,7 +150,7 @@ fn read_sealed(keys: &SealingKeys, header: &[u8], app_id: &AppId, outdated: bool
 }
 
 impl LegacyKeys {
-    fn write(&self, session: &Session) -> Result<String, SessionCookieError> {
+    fn write(&self, session: &Session) -> Result<Zeroizing<String>, SessionCookieError> {
         let time = |time: u64| u32::try_from(time).map_err(|_| SessionCookieError::Time(time));
         let cookie = Cookie {
             user: User::encode(&session.user)?,
@@ -168,7 +169,7 @@ impl LegacyKeys {
         };
         let signed = SignedCookie::sign(&cookie, &self.signing_key)?;
         let encrypted = signed.encrypt(self.encryption, &self.crypt_key, &self.own_name)?;
-        Ok(encrypted.to_base64().to_string())
+        Ok(encrypted.to_base64())
     }
 
     fn read(&self, header: &[u8], app_id: &AppId, outdated: bool) -> Vec<FoundSession> {
@@ -217,7 +218,7 @@ const LAYOUT: u8 = 1;
 
 /// What is sealed: layout, creds, reauthenticated, create time, last time, then app server ID, app ID and user, each
 /// of the IDs behind its length.
-fn to_bytes(session: &Session) -> zeroize::Zeroizing<Vec<u8>> {
+fn to_bytes(session: &Session) -> Zeroizing<Vec<u8>> {
     let mut bytes = vec![LAYOUT, session.creds.digit(), u8::from(session.reauthenticated)];
     bytes.extend(session.create_time.to_be_bytes());
     bytes.extend(session.last_time.to_be_bytes());

@@ -4,6 +4,7 @@ use crate::app_id::AppId;
 use crate::granting_request::LoginMethod;
 use crate::settings::CookieDomain;
 use percent_encoding::{AsciiSet, CONTROLS};
+use zeroize::Zeroizing;
 
 /// The cookie that carries a granting request to the login server (GET method).
 pub const GRANTING_REQUEST: &str = "pubcookie_g_req";
@@ -37,8 +38,8 @@ pub fn granting_request(encoded: &str, domain: Option<&CookieDomain>) -> String 
 }
 
 /// `Set-Cookie` for a granting cookie at the reply URL: for this host alone.
-pub fn granting(encoded: &str) -> String {
-    shared(GRANTING, encoded, None)
+pub fn granting(encoded: &str) -> Zeroizing<String> {
+    Zeroizing::new(shared(GRANTING, encoded, None))
 }
 
 /// `Set-Cookie` for a sealed pre-session cookie. In the POST method it has to come along with the login server's
@@ -52,8 +53,8 @@ pub fn pre_session(sealed: &str, method: LoginMethod) -> String {
 }
 
 /// `Set-Cookie` for a session cookie; `name` is [`session`] or [`legacy_session`].
-pub fn session_cookie(name: &str, value: &str) -> String {
-    format!("{name}={value}; path=/; secure; HttpOnly; SameSite=Lax")
+pub fn session_cookie(name: &str, value: &str) -> Zeroizing<String> {
+    Zeroizing::new(format!("{name}={value}; path=/; secure; HttpOnly; SameSite=Lax"))
 }
 
 /// `Set-Cookie` that takes a used or refused granting cookie away: the one that the login server set for the domain
@@ -135,7 +136,7 @@ mod tests {
             granting_request("b25l", Some(&domain())),
             "pubcookie_g_req=b25l; domain=.example.edu; path=/; secure; HttpOnly"
         );
-        assert_eq!(granting("AAA="), "pubcookie_g=AAA=; path=/; secure; HttpOnly");
+        assert_eq!(*granting("AAA="), "pubcookie_g=AAA=; path=/; secure; HttpOnly");
         assert_eq!(
             clear_granting(LoginMethod::Get, Some(&domain())),
             "pubcookie_g=; domain=.example.edu; path=/; expires=Fri, 11-Jan-1990 00:00:01 GMT; secure; HttpOnly"

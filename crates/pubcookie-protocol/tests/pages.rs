@@ -440,7 +440,7 @@ fn cookies_are_set_and_cleared_where_the_original_did() {
             let ours = match cookie_name {
                 "pubcookie_g_req" => set_cookie::granting_request(value, Some(&domain)),
                 "pubcookie_g" if cleared => set_cookie::clear_granting(method, Some(&domain)),
-                "pubcookie_g" => set_cookie::granting(value),
+                "pubcookie_g" => set_cookie::granting(value).to_string(),
                 "pubcookie_pre_s" if cleared => set_cookie::clear_pre_session()[1].clone(),
                 // Difference: ours is sealed and has another name.
                 "pubcookie_pre_s" => set_cookie::pre_session(value, method).replace("__Host-", ""),
@@ -450,7 +450,7 @@ fn cookies_are_set_and_cleared_where_the_original_did() {
                     if cleared {
                         set_cookie::clear_session(&app_id)[1].clone()
                     } else {
-                        cookie
+                        cookie.to_string()
                     }
                 }
                 // Differences: files are refused and not marked by a cookie; no credentials are forwarded.

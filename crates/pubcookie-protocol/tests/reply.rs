@@ -70,7 +70,7 @@ fn plus_may_have_become_a_space() {
     let reply = parse(&fields).unwrap();
     assert_eq!(*reply.granting_cookie, "AbC+/w==");
     assert_eq!(reply.destination.as_str(), "/%3F%3E%3E%3F%3F");
-    assert_eq!(reply.post_stuff, b"a=1");
+    assert_eq!(*reply.post_stuff, b"a=1");
 }
 
 #[test]

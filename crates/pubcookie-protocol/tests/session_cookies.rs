@@ -107,11 +107,11 @@ fn each_format_writes_one_and_reads_what_it_says() {
     let (sealed_cookie, legacy_cookie) = (sealed.write(&session).unwrap(), legacy.write(&session).unwrap());
     assert!(
         sealed_cookie.starts_with("__Host-pubcookie_s_secureapp="),
-        "{sealed_cookie}"
+        "{sealed_cookie:?}"
     );
     assert!(
         legacy_cookie.starts_with("pubcookie_s_secureapp="),
-        "{legacy_cookie}"
+        "{legacy_cookie:?}"
     );
     assert!(both.write(&session).unwrap().starts_with("__Host-"));
     assert!(back.write(&session).unwrap().starts_with("pubcookie_s_"));
@@ -129,7 +129,7 @@ fn each_format_writes_one_and_reads_what_it_says() {
         assert_eq!(
             found.iter().map(|found| found.outdated).next(),
             outdated,
-            "{cookies:?} {cookie}"
+            "{cookies:?} {cookie:?}"
         );
         assert!(found.iter().all(|found| found.session == session));
     }

@@ -2,7 +2,7 @@
 
 use super::refusal::Refusal;
 use crate::granting_request::ENCODED_LIMIT;
-use percent_encoding::percent_decode;
+use crate::percent;
 use zeroize::Zeroizing;
 
 /// The most fields that a form to the login server may have.
@@ -66,14 +66,8 @@ fn limit_of(name: &str, post_limit: usize) -> usize {
     }
 }
 
-/// Decodes a name or value. It may be a password: there is room for all of it from the start, because growing would
-/// leave copies behind.
 fn text_of(encoded: &[u8]) -> Option<Zeroizing<String>> {
-    let space = |&byte: &u8| if byte == b'+' { b' ' } else { byte };
-    let spaced = Zeroizing::new(encoded.iter().map(space).collect::<Vec<u8>>());
-    let mut decoded = Vec::with_capacity(spaced.len());
-    decoded.extend(percent_decode(&spaced));
-    match String::from_utf8(decoded) {
+    match String::from_utf8(percent::decode_form(encoded)) {
         Ok(text) => Some(Zeroizing::new(text)),
         Err(error) => {
             drop(Zeroizing::new(error.into_bytes()));

@@ -35,7 +35,7 @@ impl CarriedBody {
         let fields = Form::parse(body.as_bytes(), body.len())?;
         fields.check_carriable()?;
         Ok((!body.is_empty()).then(|| CarriedBody {
-            body: Zeroizing::new(fields.to_urlencoded()),
+            body: fields.to_urlencoded(),
             fields,
             carriage,
         }))
