@@ -73,7 +73,14 @@ pub fn wait_for_turn<'w>(wanted: &Wanted<'w>) -> Result<Logon<'w>, Shortfall> {
 /// take what it got.
 pub fn log_on(wanted: &Wanted<'_>, session: &OpenSession, proof: &Proof) -> Result<Credential, Shortfall> {
     let arrival = Instant::now();
-    let turn = wait_for_turn(wanted)?;
+    let turn = match wait_for_turn(wanted) {
+        Ok(turn) => turn,
+        Err(shortfall) => {
+            let result = Err(shortfall);
+            remember(wanted, session, proof, &result);
+            return result;
+        }
+    };
     if let Some(result) = result_of_another(wanted, session, proof)? {
         return result;
     }
@@ -127,10 +134,7 @@ fn ask_and_publish(
 ) -> Result<Credential, Shortfall> {
     let running = wanted.running;
     let _slot = running.logons.enter().ok_or_else(|| {
-        Shortfall::new(
-            Class::Unreachable,
-            "too many logons at once in this process (MyProxyMaxConcurrent)",
-        )
+        Shortfall::not_asked("too many logons at once in this process (MyProxyMaxConcurrent)")
     })?;
     let request = GetRequest {
         user_name: wanted.identity.myproxy_user.clone(),
@@ -170,26 +174,21 @@ fn remember(
     let now = SystemTime::now();
     let written = match result {
         Ok(_) => sessions.clear_pending(&session.id, now),
-        Err(Shortfall {
-            class: Class::Unreachable,
-            ..
-        }) if age(proof.created, now) < PENDING_MAX_AGE => {
-            sessions.set_pending(&session.id, proof.cookie.as_bytes(), proof.created, now)
-        }
-        Err(_) => sessions.clear_pending(&session.id, now),
-    };
-    let written = written.and_then(|()| match result {
-        Ok(_) => Ok(()),
         Err(shortfall) => {
+            let kept = if shortfall.login_unspent && age(proof.created, now) < PENDING_MAX_AGE {
+                sessions.set_pending(&session.id, proof.cookie.as_bytes(), proof.created, now)
+            } else {
+                sessions.clear_pending(&session.id, now)
+            };
             let failure = Failure {
                 class: shortfall.class.as_str().to_owned(),
                 description: shortfall.description().to_owned(),
                 at: now,
                 proof: proof.digest(session, &wanted.identity),
             };
-            sessions.record_failure(&session.id, failure, now)
+            kept.and_then(|()| sessions.record_failure(&session.id, failure, now))
         }
-    });
+    };
     match written {
         // The session ended meanwhile: there is nothing to remember for it.
         Ok(()) | Err(credential_store::Error::SessionEnded) => {}

@@ -56,6 +56,8 @@ pub struct Shortfall {
     description: String,
     /// Whether the log has it already: another request met it first.
     pub told: bool,
+    /// Whether nothing was shown to a MyProxy server: the login can be used for another try.
+    pub login_unspent: bool,
 }
 
 impl Shortfall {
@@ -68,6 +70,7 @@ impl Shortfall {
             class,
             description,
             told: false,
+            login_unspent: false,
         }
     }
 
@@ -75,6 +78,14 @@ impl Shortfall {
     pub fn of_another(failure: &credential_store::Failure) -> Self {
         let class = Class::from_name(&failure.class).unwrap_or(Class::Store);
         Shortfall::new(class, &failure.description).told_before()
+    }
+
+    /// No MyProxy server could be asked. The next request may try again with the same login.
+    pub fn not_asked(words: impl fmt::Display) -> Self {
+        Shortfall {
+            login_unspent: true,
+            ..Shortfall::new(Class::Unreachable, words)
+        }
     }
 
     /// The same, with the log having it already.
@@ -95,10 +106,7 @@ impl From<credential_store::Error> for Shortfall {
             Error::SessionEnded => {
                 Shortfall::new(Class::None, "the session ended while the logon was under way")
             }
-            Error::Busy { .. } => Shortfall::new(
-                Class::Unreachable,
-                "another logon of this user took too long; try again",
-            ),
+            Error::Busy { .. } => Shortfall::not_asked("another logon of this user took too long; try again"),
             error => Shortfall::new(Class::Store, error),
         }
     }
@@ -112,6 +120,9 @@ impl From<&myproxy_client::Error> for Shortfall {
             myproxy_client::ErrorClass::Untrusted => Class::Untrusted,
             myproxy_client::ErrorClass::Internal => Class::Store,
         };
-        Shortfall::new(class, error)
+        Shortfall {
+            login_unspent: error.is_temporary(),
+            ..Shortfall::new(class, error)
+        }
     }
 }
