@@ -87,11 +87,12 @@ impl Machine {
             .filter(|line| line.contains("SYSLOG("))
             .collect();
         let answer = String::from_utf8(output.stdout).unwrap();
-        // PAM_SUCCESS, PAM_AUTH_ERR, PAM_SERVICE_ERR, PAM_PERM_DENIED.
-        match answer.trim() {
-            "0 0" => (true, log),
-            "7 6" | "3 6" => (false, log),
-            other => panic!("{}: {other:?}: {log}", cookie.name),
+        // PAM_SUCCESS, PAM_AUTH_ERR, PAM_SERVICE_ERR, PAM_PERM_DENIED. Only PAM_AUTH_ERR is a wrong pass phrase to a MyProxy
+        // server; PAM_SERVICE_ERR is for what is wrong on this machine.
+        match (answer.trim(), log.contains("nobody is let in")) {
+            ("0 0", false) => (true, log),
+            ("7 6", false) | ("3 6", true) => (false, log),
+            (other, _) => panic!("{}: {other:?}: {log}", cookie.name),
         }
     }
 
