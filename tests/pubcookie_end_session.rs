@@ -122,6 +122,49 @@ fn no_session_is_needed() -> Result<()> {
     Ok(())
 }
 
+/// With `Satisfy any` httpd takes an answer for a refusal, and asks on.
+#[test]
+fn the_application_adds_nothing_to_the_page() -> Result<()> {
+    let mut configuration = String::new();
+    for (place, protection) in PLACES {
+        configuration.push_str(&format!(
+            "<Location /any/{place}>\n{protection}\nSatisfy any\nOrder allow,deny\nDeny from all\n\
+             PubcookieAppID demo\nPubcookieEndSession redirect\n</Location>\n"
+        ));
+    }
+    let basic = "<Location /any/basic>\nAuthType Basic\nAuthName x\nAuthBasicProvider file\nAuthUserFile /dev/null\n\
+                 Require valid-user\nSatisfy any\nOrder allow,deny\nDeny from all\nPubcookieAppID demo\n\
+                 PubcookieEndSession redirect\n</Location>\n";
+    let site = Site::builder()
+        .module("access_compat")
+        .app_server(
+            AppServer::new("app")
+                .configuration(&configuration)
+                .configuration(basic),
+        )
+        .start()?;
+    for place in PLACES.map(|(place, _)| place).into_iter().chain(["basic"]) {
+        let response = ask(&site.browser()?, &site.url(&format!("/any/{place}")))?;
+        assert!(
+            response.document().refresh.is_some(),
+            "{place}: {}",
+            response.body
+        );
+        assert_eq!(
+            response.body.matches("</html>").count(),
+            1,
+            "{place}: {}",
+            response.body
+        );
+        assert!(
+            Seen::in_page(&response.body).is_err(),
+            "{place}: {}",
+            response.body
+        );
+    }
+    Ok(())
+}
+
 #[test]
 fn off_switches_it_off_again() -> Result<()> {
     let site = site(LoginMethod::Get)?;

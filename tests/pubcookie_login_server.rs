@@ -34,7 +34,7 @@ fn a_wrong_password_shows_the_form_again_and_grants_nothing() -> Result<()> {
         }
         let line = log.wait_for("user alice: wrong user name or password", Duration::from_secs(5))?;
         assert!(
-            line.contains("127.0.0.1") && line.contains("pubcookie:notice"),
+            line.contains("127.0.0.1") && line.contains("pubcookie:warn"),
             "{line}"
         );
         assert!(

@@ -408,6 +408,114 @@ fn fruitless_trips_end_in_a_page() -> Result<()> {
 }
 
 #[test]
+fn planted_cookies_send_nobody_in_circles() -> Result<()> {
+    let site = Site::builder()
+        .login_method(testbed::site::LoginMethod::Post)
+        .start()?;
+    let browser = site.browser()?;
+    site.log_in(&browser, "/app")?;
+    browser.remove_cookie(&browser.cookie("__Host-pubcookie_s_demo").context("no session")?);
+    browser.set_cookie(
+        &site.url("/"),
+        &format!("pubcookie_g={}; path=/; secure", "x".repeat(652)),
+    )?;
+    // The first finds no login under way, so that the planted cookie is no answer to one.
+    for _ in 0..3 {
+        let response = ask(&browser, &site.url("/app"))?;
+        assert_eq!(response.status, 200, "{}", response.body);
+    }
+    Ok(())
+}
+
+#[test]
+fn planted_cookies_hide_no_good_one_and_bad_ones_are_cleared_once() -> Result<()> {
+    let site = Site::start()?;
+    let browser = site.browser()?;
+    let good = granted(&begin_login(&browser, &site.url("/app"))?, "alice")?;
+    let pre_session = browser
+        .cookie("__Host-pubcookie_pre_s")
+        .context("no pre-session")?;
+    let ask_with = |granting: &[&str]| {
+        let granting: Vec<_> = granting
+            .iter()
+            .map(|value| format!("pubcookie_g={value}"))
+            .collect();
+        let head = format!(
+            "GET /app HTTP/1.1\r\nHost: app.demo.localhost:{}\r\nCookie: {}; __Host-pubcookie_pre_s={}\r\n\
+             Connection: close\r\n\r\n",
+            site.httpd.port(),
+            granting.join("; "),
+            pre_session.value
+        );
+        browser.raw(&site.url("/"), head.as_bytes())
+    };
+    let old = Cookie {
+        create_time: now() - 70,
+        ..good.clone()
+    };
+    let old = sealed(&site, &old, Encryption::Aes)?;
+    let answer = ask_with(&[&old, &old])?;
+    assert_eq!(
+        answer.matches("Set-Cookie: pubcookie_g=;").count(),
+        2,
+        "host and domain: {answer}"
+    );
+    let long = "x".repeat(4097);
+    let good = sealed(&site, &good, Encryption::Aes)?;
+    let answer = ask_with(&["x", "x", "x", "x", "x", "x", &long, "clear", &good])?;
+    assert!(
+        answer.contains("Set-Cookie: __Host-pubcookie_s_demo="),
+        "{answer}"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_was_for_us_and_refused_is_a_warning() -> Result<()> {
+    let site = Site::start()?;
+    let browser = site.browser()?;
+    let url = site.url("/app");
+    let good = granted(&begin_login(&browser, &url)?, "alice")?;
+    let used = sealed(&site, &good, Encryption::Aes)?;
+    let other_token = Cookie {
+        pre_session_token: good.pre_session_token ^ 1,
+        ..good.clone()
+    };
+    let tampered = format!("{}AAAA{}", &used[..400], &used[404..]);
+    for (cookie, words, level) in [
+        (
+            sealed(&site, &other_token, Encryption::Aes)?,
+            "does not count: 12",
+            "warn",
+        ),
+        (tampered.clone(), "does not verify", "warn"),
+    ] {
+        let log = site.httpd.log_from_now();
+        bring(&browser, &site, &cookie)?;
+        ask(&browser, &url)?;
+        let lines = log.lines_with(words);
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.contains(&format!("[pubcookie:{level}]"))),
+            "{}",
+            log.text()
+        );
+    }
+    // Where no login is under way, anybody may have put it there.
+    let stranger = site.browser()?;
+    bring(&stranger, &site, &tampered)?;
+    let log = site.httpd.log_from_now();
+    ask(&stranger, &url)?;
+    assert!(
+        log.lines_with("does not verify")[0].contains("[pubcookie:info]"),
+        "{}",
+        log.text()
+    );
+    Ok(())
+}
+
+#[test]
 fn a_place_has_one_authentication_and_a_flavour_that_is_known() -> Result<()> {
     let host = "<Location /both>\nAuthType Basic\nAuthName x\nPubcookieAuthType webiso\nRequire valid-user\n</Location>\n\
                 <Location /unknown>\nPubcookieAuthType unheard-of\nRequire valid-user\n</Location>\n\

@@ -212,6 +212,20 @@ impl<'r> Request<'r> {
         }
     }
 
+    /// The host that the client asked for, without port; `None` where it named none.
+    pub fn host_name(&self) -> Option<&'r str> {
+        self.text(self.record().hostname)
+            .and_then(|name| name.to_str().ok())
+    }
+
+    /// Whether the server's ServerName or ServerAlias says this name.
+    pub fn is_configured_name(&self, name: &str) -> bool {
+        let name = text::terminated(name);
+        let port = self.server().port();
+        // SAFETY: the request lives, and the name ends with a NUL.
+        unsafe { ffi::ap_matches_request_vhost(self.raw(), name.as_ptr(), port) != 0 }
+    }
+
     /// A subrequest: another module wants to know or include something. It is not from the client.
     pub fn is_subrequest(&self) -> bool {
         !self.record().main.is_null()

@@ -8,6 +8,7 @@
 #include "http_protocol.h"
 #include "http_request.h"
 #include "http_ssl.h"
+#include "http_vhost.h"
 #include "ap_expr.h"
 #include "ap_mpm.h"
 #include "ap_provider.h"

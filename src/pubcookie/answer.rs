@@ -7,11 +7,12 @@ use pubcookie_protocol::reply::Destination;
 use pubcookie_protocol::script_request;
 use zeroize::Zeroize;
 
-use super::Pubcookie;
+use super::{Pubcookie, place, state};
 use crate::httpd::{Outcome, Request, Response, log};
 
 /// Sends a page before httpd has come to its content handlers, and ends the request.
 pub fn send(request: &Request<'_>, page: &Page) -> Outcome {
+    state::mark_answered(request);
     // Otherwise the connection would read the rest of it as the next request.
     request.discard_body();
     with_response(page, |response| request.respond_early(response))
@@ -62,8 +63,13 @@ pub fn send_problem(
     let reference = format!("{:x}", request.time_microseconds());
     let message = problem.message();
     match problem {
-        // The user sent what cannot be carried; nothing is out of order here.
-        Problem::QueryTooLong | Problem::Multipart | Problem::BadBody | Problem::BodyTooLarge => {
+        // Anybody can send these; nothing is out of order here.
+        Problem::QueryTooLong
+        | Problem::Multipart
+        | Problem::BadBody
+        | Problem::BodyTooLarge
+        | Problem::BadReply
+        | Problem::PlainHttp => {
             log!(
                 Pubcookie,
                 *request,
@@ -79,6 +85,17 @@ pub fn send_problem(
         ),
     }
     send_page(request, |nonce| error_page(problem, &reference, again, nonce))
+}
+
+/// Over plain HTTP no cookie of ours would be kept or sent, so that neither login nor logout could come to its end.
+pub fn refuse_plain_http(request: &Request<'_>) -> Outcome {
+    let reason = format!(
+        "{} was reached without TLS. Redirect to https first; where a terminator of TLS stands in front, say so: \
+         ServerName https://{}",
+        place::app_id(request),
+        request.server().name()
+    );
+    send_problem(request, Problem::PlainHttp, &reason, None)
 }
 
 /// Answers a request that JavaScript made, for which a login page would be of no use.
@@ -101,18 +118,13 @@ pub fn set_cookies(request: &Request<'_>, values: impl IntoIterator<Item = impl 
     }
 }
 
-/// The Cookie header, empty where there is none.
-pub fn cookies<'r>(request: &Request<'r>) -> &'r [u8] {
-    request
-        .headers()
-        .get("Cookie")
-        .map_or(&[], |header| header.to_bytes())
-}
-
-/// Replaces the values of our cookies by X's, so that the application does not see them.
+/// Replaces the values of our cookies by X's, so that no application sees them. [`state::cookies`] keeps them.
 pub fn hide_cookies(request: &Request<'_>) {
-    if let Some(hidden) = cookie_header::obscured(cookies(request), cookie_header::is_pubcookie) {
-        request.headers().set("Cookie", hidden);
+    state::cookies(request);
+    let headers = request.headers();
+    let shown = headers.get("Cookie").unwrap_or_default();
+    if let Some(hidden) = cookie_header::obscured(shown.to_bytes(), cookie_header::is_pubcookie) {
+        headers.set("Cookie", hidden);
     }
 }
 

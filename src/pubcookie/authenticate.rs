@@ -1,7 +1,9 @@
-//! Who is the user? `check_authn` of the places that a login flavour of Pubcookie protects.
+//! Who is the user? `check_authn` of the places that a login flavour of Pubcookie protects, and what the application
+//! sees of the answer.
 
 use pubcookie_protocol::session::Session;
 
+use super::config::ServerConfig;
 use super::finish_login::{self, Shown};
 use super::place::{Place, Protection};
 use super::start_login::Trip;
@@ -11,6 +13,9 @@ use crate::httpd::{Outcome, Request, log};
 
 /// The hook.
 pub fn check_authn(request: &Request<'_>) -> Outcome {
+    if state::is_answered(request) {
+        return Outcome::Done;
+    }
     let (name, creds) = match Protection::of(request) {
         Ok(Protection::Flavour(name, creds)) => (name, creds),
         Ok(Protection::Other) => return Outcome::Declined,
@@ -19,8 +24,15 @@ pub fn check_authn(request: &Request<'_>) -> Outcome {
             return Outcome::Status(500);
         }
     };
-    if state::session_has_ended(request) || is_favicon(request) {
+    if state::ends_session(request) {
         return go_on_without_user(request);
+    }
+    if is_favicon(request) {
+        state::mark_favicon(request);
+        return go_on_without_user(request);
+    }
+    if state::session_has_ended(request) {
+        return refuse(request, "the session ended on the way here");
     }
     let place = match Place::of(request, creds) {
         Ok(place) => place,
@@ -59,7 +71,7 @@ fn identify(request: &Request<'_>, place: &Place<'_>, name: &str) -> Outcome {
         return Outcome::Status(401);
     }
     if !request.is_https() {
-        return start_login::refuse_plain_http(request, place);
+        return answer::refuse_plain_http(request);
     }
     let shown = finish_login::look_for_granting_cookie(request, place);
     let trip = match shown {
@@ -78,7 +90,7 @@ fn identify(request: &Request<'_>, place: &Place<'_>, name: &str) -> Outcome {
         }
         Shown::Insufficient(reason) => Trip::Fruitless(reason),
         Shown::WithoutPreSession => Trip::WithoutPreSession,
-        Shown::Nothing => Trip::None,
+        Shown::Nothing | Shown::UsedBefore => Trip::None,
     };
     match session::look_for(request, place) {
         // What another tab has begun to carry is not let through by the session that yet another has begun.
@@ -101,25 +113,51 @@ fn identify(request: &Request<'_>, place: &Place<'_>, name: &str) -> Outcome {
 pub fn accept(request: &Request<'_>, auth_type: &str, login: Login) -> Outcome {
     request.set_user(Some(&login.session.user));
     request.set_authentication_type(auth_type);
-    answer::hide_cookies(request);
     state::remember(request, login);
     Outcome::Ok
 }
 
 /// httpd takes no answer without a user from an authentication hook: the request carries a blank one until
-/// [`forget_blank_user`]. It satisfies `Require valid-user` and no other.
+/// [`fixups`]. It satisfies `Require valid-user` and no other.
 fn go_on_without_user(request: &Request<'_>) -> Outcome {
     request.set_user(Some(""));
-    answer::hide_cookies(request);
     Outcome::Ok
 }
 
-/// In `fixups`: the application sees no user rather than a blank one.
-pub fn forget_blank_user(request: &Request<'_>) -> Outcome {
-    if request.user() == Ok(Some("")) && matches!(Protection::of(request), Ok(Protection::Flavour(..))) {
-        request.set_user(None);
+/// The hook, for every request: the application sees no user rather than a blank one, and no cookie of ours, whoever
+/// protects its place.
+pub fn fixups(request: &Request<'_>) -> Outcome {
+    if state::is_answered(request) {
+        return Outcome::Done;
+    }
+    if matches!(Protection::of(request), Ok(Protection::Flavour(..))) {
+        // httpd authenticates nobody anew where the place is the same as before the redirect.
+        if state::comes_of_favicon(request) && state::login(request).is_none() {
+            return refuse(request, "only the favicon itself needs no login");
+        }
+        if request.user() == Ok(Some("")) {
+            request.set_user(None);
+        }
+    }
+    if request
+        .server_config::<Pubcookie>()
+        .is_some_and(ServerConfig::has_keys)
+    {
+        answer::hide_cookies(request);
     }
     Outcome::Declined
+}
+
+/// Where an internal redirect leads to and nobody can be logged in.
+fn refuse(request: &Request<'_>, reason: &str) -> Outcome {
+    log!(
+        Pubcookie,
+        *request,
+        Info,
+        "refused an internal redirect to {}: {reason}",
+        String::from_utf8_lossy(request.path())
+    );
+    Outcome::Status(403)
 }
 
 /// The session of the request before an internal redirect, or of the one that a subrequest belongs to, where it
@@ -139,7 +177,11 @@ fn session_of_origin(request: &Request<'_>, place: &Place<'_>) -> Option<Session
     None
 }
 
-/// Browsers ask for exactly this by themselves; a login page would help nobody.
+/// Browsers ask for exactly this by themselves; a login page would help nobody. Not what is redirected here, nor where
+/// it is redirected to.
 fn is_favicon(request: &Request<'_>) -> bool {
-    request.path() == b"/favicon.ico" && matches!(request.method(), "GET" | "HEAD")
+    request.origin().is_none()
+        && request.path() == b"/favicon.ico"
+        && request.query().is_none()
+        && matches!(request.method(), "GET" | "HEAD")
 }

@@ -71,6 +71,12 @@ pub struct KeyFiles {
 }
 
 impl ServerConfig {
+    /// Whether this is an application server or a login server. Another one may pass the cookies of the original module
+    /// on to where that is.
+    pub fn has_keys(&self) -> bool {
+        self.app_server.get().is_some() || self.login_server.get().is_some()
+    }
+
     /// The largest body that is carried through a login, in bytes.
     pub fn post_limit(&self) -> usize {
         self.post_limit.unwrap_or(1_048_576)

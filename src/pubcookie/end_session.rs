@@ -19,6 +19,9 @@ pub fn access_checker(request: &Request<'_>) -> Outcome {
     if what == EndSession::Off || request.is_subrequest() {
         return Outcome::Declined;
     }
+    if !request.is_https() {
+        return answer::refuse_plain_http(request);
+    }
     let Some(config) = request.server_config::<Pubcookie>() else {
         return Outcome::Status(500);
     };

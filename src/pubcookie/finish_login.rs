@@ -1,6 +1,6 @@
 //! A granting cookie comes back from the login server: is it good, and what happens then.
 
-use granting_cookie::{Cookie, EncryptedCookie, VerifiedCookie};
+use granting_cookie::{Cookie, CookieError, EncryptedCookie, VerifiedCookie};
 use pubcookie_protocol::cookie_header;
 use pubcookie_protocol::error_page::Problem;
 use pubcookie_protocol::form::Carriage;
@@ -14,14 +14,16 @@ use zeroize::Zeroizing;
 use super::keys::AppServer;
 use super::place::Place;
 use super::replay::{Binding, Use};
-use super::state::{GrantingCookie, Login};
+use super::state::{self, GrantingCookie, Login};
 use super::{Pubcookie, answer, authenticate, carried_body, pre_session, session};
 use crate::httpd::{Outcome, Request, log};
 
 /// What a request shows of the login server.
 pub enum Shown {
-    /// No granting cookie that is meant for this place and was not used before.
+    /// No granting cookie that is meant for this place.
     Nothing,
+    /// None that was not used before.
+    UsedBefore,
     /// None that counts, for this reason.
     Insufficient(Reason),
     /// A good one, but no pre-session to belong to.
@@ -49,25 +51,17 @@ pub fn look_for_granting_cookie(request: &Request<'_>, place: &Place<'_>) -> Sho
     } else {
         Shown::Nothing
     };
+    let mut is_spent = false;
     for (cookie, said) in verified_cookies(request, place.app_server) {
-        match check(request, place, cookie, &said) {
-            Shown::Nothing => shown = Shown::Nothing,
-            Shown::Insufficient(reason) => {
-                log!(
-                    Pubcookie,
-                    *request,
-                    Info,
-                    "a granting cookie does not count: {reason}"
-                );
-                answer::set_cookies(request, place.clear_granting());
-                shown = Shown::Insufficient(reason);
-            }
-            Shown::WithoutPreSession => {
-                answer::set_cookies(request, place.clear_granting());
-                shown = Shown::WithoutPreSession;
-            }
-            decided => return decided,
+        shown = check(request, place, cookie, &said);
+        match shown {
+            Shown::Nothing => {}
+            Shown::UsedBefore | Shown::Insufficient(_) | Shown::WithoutPreSession => is_spent = true,
+            Shown::Refused(_) | Shown::Unchecked(_) | Shown::Good(_) => return shown,
         }
+    }
+    if is_spent {
+        answer::set_cookies(request, place.clear_granting());
     }
     shown
 }
@@ -84,7 +78,15 @@ fn check(request: &Request<'_>, place: &Place<'_>, cookie: GrantingCookie, said:
         Ok(grant) => grant,
         // It belongs to another application, which takes it.
         Err(GrantRefusal::LogInAnew(Reason::WrongAppId)) => return Shown::Nothing,
-        Err(GrantRefusal::LogInAnew(reason)) => return Shown::Insufficient(reason),
+        Err(GrantRefusal::LogInAnew(reason)) => {
+            log!(
+                Pubcookie,
+                *request,
+                Warning,
+                "a granting cookie does not count: {reason}"
+            );
+            return Shown::Insufficient(reason);
+        }
         Err(GrantRefusal::NoUser) => return Shown::Refused(Problem::NoUser),
         Err(GrantRefusal::NoReauthentication) => return Shown::Refused(Problem::NoReauthentication),
     };
@@ -107,12 +109,11 @@ fn check(request: &Request<'_>, place: &Place<'_>, cookie: GrantingCookie, said:
             log!(
                 Pubcookie,
                 *request,
-                Info,
+                Warning,
                 "a granting cookie of user {} was used before; it counts as absent",
                 grant.user
             );
-            answer::set_cookies(request, place.clear_granting());
-            Shown::Nothing
+            Shown::UsedBefore
         }
         Ok(usage) => Shown::Good(Box::new(GoodLogin {
             grant,
@@ -212,22 +213,36 @@ pub fn verify(
             cookie,
         )),
         Err(problem) => {
-            log!(
-                Pubcookie,
-                *request,
-                Info,
-                "a granting cookie does not verify: {problem}. If it was meant for this server, compare \
-                 PubcookieGrantingCertFile, PubcookieCryptKeyFile and PubcookieEncryption with the login server's"
-            );
+            tell_of_unverified(request, app_server, &problem);
             None
         }
     }
 }
 
-/// Cleared ones do not count. No more are tried than a browser has reason to send: a neighbour in the domain may plant
-/// as many as it likes.
+/// It may be another server's in the domain, or a neighbour's: it is our concern where this browser awaits one of ours.
+fn tell_of_unverified(request: &Request<'_>, app_server: &AppServer, problem: &CookieError) {
+    if pre_session::of(request, app_server).is_some_and(|begun| begun.awaits_a_login()) {
+        log!(
+            Pubcookie,
+            *request,
+            Warning,
+            "a granting cookie does not verify: {problem}. If it was meant for this server, compare \
+             PubcookieGrantingCertFile, PubcookieCryptKeyFile and PubcookieEncryption with the login server's"
+        );
+    } else {
+        log!(
+            Pubcookie,
+            *request,
+            Info,
+            "a granting cookie that no login of this browser awaits does not verify: {problem}"
+        );
+    }
+}
+
+/// What has a granting cookie's size: no cleared ones. No more are tried than a browser has reason to send: a neighbour
+/// in the domain may plant as many as it likes.
 fn granting_cookies<'r>(request: &Request<'r>) -> impl Iterator<Item = &'r [u8]> {
-    cookie_header::values(answer::cookies(request), set_cookie::GRANTING)
-        .filter(|value| !matches!(*value, b"" | b"clear"))
+    cookie_header::values(state::cookies(request), set_cookie::GRANTING)
+        .filter(|value| (228..=4096).contains(&value.len()))
         .take(8)
 }

@@ -4,7 +4,7 @@ use pubcookie_protocol::login::{Answer, Event, Method, Step, UserName, VisitInpu
 use pubcookie_protocol::page::Nonce;
 
 use super::keys::Login;
-use super::{Pubcookie, answer};
+use super::{Pubcookie, answer, state};
 use crate::httpd::{BodyError, Outcome, PasswordProvider, PasswordVerdict, Request, log};
 
 /// What `SetHandler` calls it.
@@ -71,7 +71,7 @@ fn visit(request: &Request<'_>, login: &Login, method: Method, form: &[u8]) -> O
         method,
         path,
         query,
-        cookies: answer::cookies(request),
+        cookies: state::cookies(request),
         form,
         fetch_site: request.header("Sec-Fetch-Site"),
         origin: request.header("Origin"),
@@ -113,6 +113,9 @@ fn audit(request: &Request<'_>, event: &Event) {
     match event {
         Event::FormShown | Event::StatusShown(_) => {
             log!(Pubcookie, *request, Debug, "login server: {event} [{address}]");
+        }
+        event if event.is_failure() => {
+            log!(Pubcookie, *request, Warning, "login server: {event} [{address}]");
         }
         event => log!(Pubcookie, *request, Notice, "login server: {event} [{address}]"),
     }

@@ -2,8 +2,9 @@
 
 use granting_cookie::Cookie;
 use pubcookie_protocol::auth_type::Creds;
-use pubcookie_protocol::grant::{Grant, GrantPolicy};
+use pubcookie_protocol::grant::{Grant, GrantPolicy, GrantRefusal};
 use pubcookie_protocol::granting_request::Reauthentication;
+use pubcookie_protocol::reason::Reason;
 use zeroize::Zeroizing;
 
 use super::keys::AppServer;
@@ -74,7 +75,6 @@ fn verify_beside(request: &Request<'_>, user: &str) -> Option<GrantingCookie> {
         request,
         place::clear_granting(config.domain(request.server().name()).as_ref()),
     );
-    answer::hide_cookies(request);
     let used = config.replay_cache.get()?.use_up(
         request,
         &cookie.plain,
@@ -88,7 +88,7 @@ fn verify_beside(request: &Request<'_>, user: &str) -> Option<GrantingCookie> {
             log!(
                 Pubcookie,
                 *request,
-                Info,
+                Warning,
                 "the granting cookie of user {user} was used before; it counts as absent"
             );
             None
@@ -118,12 +118,14 @@ fn grant_beside(request: &Request<'_>, app_server: &AppServer, said: &Cookie, us
     let refused = match Grant::check_unbound(said, &policy, answer::now(request)) {
         Ok(grant) if grant.user == user => return Some(grant),
         Ok(grant) => format!("it is user {}'s", grant.user),
+        // It belongs to another application, which takes it.
+        Err(GrantRefusal::LogInAnew(Reason::WrongAppId)) => return None,
         Err(refusal) => refusal.to_string(),
     };
     log!(
         Pubcookie,
         *request,
-        Info,
+        Warning,
         "a granting cookie beside the authenticated user {user} does not count: {refused}"
     );
     None

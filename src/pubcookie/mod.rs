@@ -48,10 +48,12 @@ impl Module for Pubcookie {
         // In the order in which a request passes them.
         hooks.post_read_request(Order::ReallyFirst, reply::mark);
         hooks.translate_name(Order::ReallyFirst, reply::claim);
-        hooks.access_checker(Order::Middle, end_session::access_checker);
+        // Before mod_access_compat, which `Satisfy any` may overrule.
+        hooks.access_checker(Order::First, end_session::access_checker);
         // Before others, so that PubcookieAuthType beside another AuthType is told.
         hooks.check_authn(Order::First, authenticate::check_authn);
-        hooks.fixups(Order::First, authenticate::forget_blank_user);
+        // Before mod_rewrite, which could hand cookies on.
+        hooks.fixups(Order::ReallyFirst, authenticate::fixups);
         hooks.handler(Order::Middle, login::handler);
 
         meeting::offer(hooks);

@@ -5,17 +5,19 @@ use pubcookie_protocol::pre_session::PreSession;
 use pubcookie_protocol::sealed::SealingError;
 use pubcookie_protocol::set_cookie;
 
-use super::answer;
 use super::keys::AppServer;
+use super::{answer, state};
 use crate::httpd::Request;
 
-/// The pre-session that the browser sent; `None` where it sent none of ours.
+/// The pre-session that the browser sent, or is given with this answer; `None` where it sent none of ours.
 pub fn of(request: &Request<'_>, app_server: &AppServer) -> Option<PreSession> {
-    PreSession::read(
-        answer::cookies(request),
-        &app_server.pre_session_keys,
-        answer::now(request),
-    )
+    state::given_pre_session(request).or_else(|| {
+        PreSession::read(
+            state::cookies(request),
+            &app_server.pre_session_keys,
+            answer::now(request),
+        )
+    })
 }
 
 /// Gives the pre-session to the browser, or takes it away where nothing is left in it. In the POST method an empty one
@@ -36,5 +38,6 @@ pub fn keep(
         let sealed = pre_session.seal(&app_server.pre_session_keys)?;
         answer::set_cookies(request, [set_cookie::pre_session(&sealed, method)]);
     }
+    state::remember_pre_session(request, pre_session.clone());
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! The session cookie of an application: found, checked, and made anew from time to time.
 
+use pubcookie_protocol::cookie_header;
 use pubcookie_protocol::reason::Reason;
 use pubcookie_protocol::session::Session;
 use pubcookie_protocol::session_cookie::SessionCookieError;
+use pubcookie_protocol::set_cookie;
+use zeroize::Zeroizing;
 
 use super::place::Place;
-use super::{Pubcookie, answer};
+use super::{Pubcookie, answer, state};
 use crate::httpd::{Request, log};
 
 /// The session of this request that satisfies the place, or why there is none.
@@ -16,7 +19,7 @@ pub fn look_for(request: &Request<'_>, place: &Place<'_>) -> Result<Session, Rea
     for found in place
         .app_server
         .sessions
-        .read(answer::cookies(request), &place.app_id)
+        .read(state::cookies(request), &place.app_id)
     {
         match found.session.check(&policy, now) {
             Ok(()) => {
@@ -31,10 +34,29 @@ pub fn look_for(request: &Request<'_>, place: &Place<'_>) -> Result<Session, Rea
     Err(reason)
 }
 
-/// Gives the session to the browser.
+/// Gives the session to the browser, and takes away what it has under the name of the other format.
 pub fn set(request: &Request<'_>, place: &Place<'_>, session: &Session) -> Result<(), SessionCookieError> {
-    answer::set_cookies(request, [place.app_server.sessions.write(session)?]);
+    let session_cookie = place.app_server.sessions.write(session)?;
+    let other = set_cookie::clear_session(&session.app_id)
+        .into_iter()
+        .filter(|clear| name(clear) != name(&session_cookie))
+        .find(|clear| is_brought(request, name(clear)));
+    answer::set_cookies(
+        request,
+        other.map(Zeroizing::new).into_iter().chain([session_cookie]),
+    );
     Ok(())
+}
+
+/// The name of the cookie that this `Set-Cookie` value sets.
+fn name(set_cookie: &str) -> &str {
+    set_cookie.split('=').next().unwrap_or_default()
+}
+
+fn is_brought(request: &Request<'_>, name: &str) -> bool {
+    cookie_header::values(state::cookies(request), name)
+        .next()
+        .is_some()
 }
 
 /// Makes the cookie anew. Where that fails the session goes on with the old one for as long as that serves.

@@ -5,11 +5,13 @@ use pubcookie_protocol::error_page::Problem;
 use pubcookie_protocol::form::Form;
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod, QUERY_LIMIT};
 use pubcookie_protocol::host::Host;
+use pubcookie_protocol::page::Page;
 use pubcookie_protocol::pre_session::PreSession;
 use pubcookie_protocol::reason::Reason;
 use pubcookie_protocol::reply::Destination;
 use pubcookie_protocol::script_request;
 use pubcookie_protocol::set_cookie;
+use zeroize::Zeroizing;
 
 use super::place::Place;
 use super::target::Target;
@@ -42,19 +44,52 @@ pub fn start(request: &Request<'_>, place: &Place<'_>, reason: Reason, trip: Tri
         );
         return answer::refuse_script(request, realm(request, place));
     }
-    match begin(request, place, reason, trip) {
-        Ok(outcome) => outcome,
-        Err(problem) => {
-            log!(Pubcookie, *request, Error, "a login cannot begin: {problem}");
-            Outcome::Status(500)
-        }
-    }
+    let target = Target::of(request);
+    let begun = match place.host() {
+        Ok(host) if is_at_alias(request) => Ok(send_to_canonical_name(request, &host, &target)),
+        Ok(host) => begin(request, place, host, target, reason, trip),
+        Err(problem) => Err(format!("ServerName: {problem}")),
+    };
+    begun.unwrap_or_else(|problem| {
+        log!(Pubcookie, *request, Error, "a login cannot begin: {problem}");
+        Outcome::Status(500)
+    })
 }
 
-fn begin(request: &Request<'_>, place: &Place<'_>, reason: Reason, trip: Trip) -> Result<Outcome, String> {
+/// Whether the browser came by a ServerAlias. The cookies that it is given there would stay there, and the login comes
+/// back to ServerName. A name of which the configuration says nothing may be what a proxy in front calls us.
+fn is_at_alias(request: &Request<'_>) -> bool {
+    let canonical = request.server().name();
+    matches!(request.method(), "GET" | "HEAD")
+        && request
+            .host_name()
+            .is_some_and(|name| !name.eq_ignore_ascii_case(canonical) && request.is_configured_name(name))
+}
+
+fn send_to_canonical_name(request: &Request<'_>, host: &Host, target: &Target) -> Outcome {
+    let query = match target.query.as_str() {
+        "" => String::new(),
+        query => format!("?{query}"),
+    };
+    answer::send(
+        request,
+        &Page {
+            status: 302,
+            headers: vec![("Location", format!("https://{host}{}{query}", target.path))],
+            body: Zeroizing::default(),
+        },
+    )
+}
+
+fn begin(
+    request: &Request<'_>,
+    place: &Place<'_>,
+    host: Host,
+    target: Target,
+    reason: Reason,
+    trip: Trip,
+) -> Result<Outcome, String> {
     let now = answer::now(request);
-    let host = place.host().map_err(|problem| format!("ServerName: {problem}"))?;
-    let target = Target::of(request);
     if target.query.len() > QUERY_LIMIT {
         return Ok(answer::send_problem(
             request,
@@ -116,6 +151,8 @@ fn pre_session_after(request: &Request<'_>, place: &Place<'_>, trip: Trip) -> Pr
         return PreSession::default();
     };
     match trip {
+        // It was the answer to nothing that began here.
+        Trip::Fruitless(_) if !pre_session.awaits_a_login() => {}
         Trip::Fruitless(Reason::WrongPreSession) => pre_session.count_mismatch(now),
         Trip::Fruitless(_) => pre_session.count_fruitless(now),
         Trip::None | Trip::WithoutPreSession => {}
@@ -174,17 +211,6 @@ fn send_to_login_server(
     answer::send_page(request, |nonce| {
         app_pages::login_page(method, place.login, &encoded, body, &relay_url, nonce)
     })
-}
-
-/// Over plain HTTP no cookie of ours would be kept or sent, so a login could not come to its end.
-pub fn refuse_plain_http(request: &Request<'_>, place: &Place<'_>) -> Outcome {
-    let reason = format!(
-        "{} was reached without TLS. Redirect to https first; where a terminator of TLS stands in front, say so: \
-         ServerName https://{}",
-        place.app_id,
-        place.server_name()
-    );
-    answer::send_problem(request, Problem::PlainHttp, &reason, None)
 }
 
 /// Whether the browser shows the answer to a user. Bodies of other methods than POST come from scripts.

@@ -1,8 +1,9 @@
 //! What is remembered of one request.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use granting_cookie::SignedCookie;
+use pubcookie_protocol::pre_session::PreSession;
 use pubcookie_protocol::session::Session;
 use zeroize::Zeroizing;
 
@@ -13,7 +14,11 @@ use crate::httpd::Request;
 #[derive(Default)]
 pub struct RequestState {
     is_reply: Cell<bool>,
-    session_ended: Cell<bool>,
+    ends_session: Cell<bool>,
+    is_favicon: Cell<bool>,
+    answered: Cell<bool>,
+    cookies: OnceCell<Zeroizing<Vec<u8>>>,
+    pre_session: RefCell<Option<PreSession>>,
     login: OnceCell<Login>,
     beside: OnceCell<Option<GrantingCookie>>,
 }
@@ -55,14 +60,61 @@ pub fn login<'r>(request: &Request<'r>) -> Option<&'r Login> {
     request.state::<Pubcookie>().login.get()
 }
 
-/// Remembers that the session has ended with this request.
+/// Remembers that the session ends with this request.
 pub fn end_session(request: &Request<'_>) {
-    request.state::<Pubcookie>().session_ended.set(true);
+    request.state::<Pubcookie>().ends_session.set(true);
 }
 
-/// Whether the session has ended with this request.
+/// Whether the session ends with this very request.
+pub fn ends_session(request: &Request<'_>) -> bool {
+    request.state::<Pubcookie>().ends_session.get()
+}
+
+/// Whether the session has ended with this request, or with one that led to it.
 pub fn session_has_ended(request: &Request<'_>) -> bool {
-    request.state::<Pubcookie>().session_ended.get()
+    ends_session(request) || request.origin().is_some_and(|origin| session_has_ended(&origin))
+}
+
+/// Remembers that the request goes on without a login, because it is for the favicon.
+pub fn mark_favicon(request: &Request<'_>) {
+    request.state::<Pubcookie>().is_favicon.set(true);
+}
+
+/// Whether a request for the favicon led to this one.
+pub fn comes_of_favicon(request: &Request<'_>) -> bool {
+    request
+        .origin()
+        .is_some_and(|origin| origin.state::<Pubcookie>().is_favicon.get() || comes_of_favicon(&origin))
+}
+
+/// Remembers that the answer has been sent. With `Satisfy any` httpd asks further hooks all the same.
+pub fn mark_answered(request: &Request<'_>) {
+    request.state::<Pubcookie>().answered.set(true);
+}
+
+/// Whether the answer has been sent.
+pub fn is_answered(request: &Request<'_>) -> bool {
+    request.state::<Pubcookie>().answered.get()
+}
+
+/// The Cookie header, empty where there is none. It is read once, for the request that the client sent and all that
+/// this leads to: the application in between must not see it.
+pub fn cookies<'r>(request: &Request<'r>) -> &'r [u8] {
+    request.first().state::<Pubcookie>().cookies.get_or_init(|| {
+        let header = request.headers().get("Cookie");
+        Zeroizing::new(header.map_or(Vec::new(), |header| header.to_bytes().to_vec()))
+    })
+}
+
+/// Remembers the pre-session that the browser is given, for all that the client's request leads to.
+pub fn remember_pre_session(request: &Request<'_>, pre_session: PreSession) {
+    let given = &request.first().state::<Pubcookie>().pre_session;
+    given.replace(Some(pre_session));
+}
+
+/// The pre-session that the browser is given, if it is given one.
+pub fn given_pre_session(request: &Request<'_>) -> Option<PreSession> {
+    request.first().state::<Pubcookie>().pre_session.borrow().clone()
 }
 
 /// The granting cookie of a request that another module has authenticated, found once by `find`.

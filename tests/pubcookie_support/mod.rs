@@ -9,11 +9,19 @@ use granting_cookie::{
     AppId, AppServerId, Cookie, CookieType, CryptKey, Encryption, Reauthentication, SignedCookie, SigningKey,
     User, Version,
 };
+use pubcookie_protocol::app_id;
+use pubcookie_protocol::auth_type::Creds;
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod};
+use pubcookie_protocol::sealed::{self, Purpose, SealingKeys};
+use pubcookie_protocol::session::Session;
+use pubcookie_protocol::session_cookie::SessionCookies;
 use testbed::application::Seen;
 use testbed::browser::{Browser, Page, Request, Response};
-use testbed::site::Site;
+use testbed::site::{Site, USER};
 use url::Url;
+
+/// The site's application server.
+const HOST: &str = "app.demo.localhost";
 
 /// Now, in Unix seconds.
 pub fn now() -> u32 {
@@ -65,11 +73,8 @@ pub fn granted(asked: &GrantingRequest, user: &str) -> Result<Cookie> {
 /// A cookie signed with the site's granting key, and encrypted for one of its application servers.
 pub fn sealed(site: &Site, cookie: &Cookie, encryption: Encryption) -> Result<String> {
     let key = SigningKey::from_pem(&fs::read(&site.keys.granting.key)?)?;
-    let host = "app.demo.localhost";
-    let crypt_key = fs::read(site.keys.of(host).key_directory.join(host))?;
-    let crypt_key = CryptKey::from_bytes(&crypt_key).context("a short key file")?;
     Ok(SignedCookie::sign(cookie, &key)?
-        .encrypt(encryption, &crypt_key, host)?
+        .encrypt(encryption, &crypt_key(site)?, HOST)?
         .to_base64()
         .to_string())
 }
@@ -80,4 +85,36 @@ pub fn bring(browser: &Browser, site: &Site, cookie: &str) -> Result<()> {
         &site.url_at("login", "/"),
         &format!("pubcookie_g={cookie}; domain=.demo.localhost; path=/; secure"),
     )
+}
+
+/// The key that the site's application server shares with the login server.
+pub fn crypt_key(site: &Site) -> Result<CryptKey> {
+    let file = site.keys.of(HOST).key_directory.join(HOST);
+    CryptKey::from_bytes(&fs::read(file)?).context("a short key file")
+}
+
+/// A session with the site's application, of this age and idle for so long, in seconds.
+pub fn session(age: u64, idle: u64) -> Result<Session> {
+    Ok(Session {
+        user: USER.to_owned(),
+        app_id: app_id::AppId::configured("demo")?,
+        app_server_id: app_id::AppServerId::configured(HOST)?,
+        creds: Creds::FIRST,
+        reauthenticated: false,
+        create_time: u64::from(now()) - age,
+        last_time: u64::from(now()) - idle,
+    })
+}
+
+/// Its cookie, as `Set-Cookie` text.
+pub fn session_cookie(site: &Site, age: u64, idle: u64) -> Result<String> {
+    let pem = fs::read(&site.keys.of(HOST).session.key)?;
+    let context = sealed::Context {
+        server_name: HOST,
+        app_server_id: &app_id::AppServerId::configured(HOST)?,
+    };
+    let keys = SealingKeys::derive(&pem, None, Purpose::Session, context)?;
+    Ok(SessionCookies::Sealed(keys)
+        .write(&session(age, idle)?)?
+        .to_string())
 }
