@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use granting_cookie::{Cookie, Encryption};
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod};
+use pubcookie_protocol::reason::Reason;
 use pubcookie_support::{ask, begin_login, bring, granted, now, sealed, user};
 use testbed::PrivateDirectory;
 use testbed::application::Seen;
@@ -213,6 +214,101 @@ fn plain_http_gets_a_page_and_no_cookie() -> Result<()> {
         "{}",
         site.httpd.log().text()
     );
+    Ok(())
+}
+
+#[test]
+fn a_logout_over_plain_http_is_refused_and_ends_nothing() -> Result<()> {
+    let site = Site::builder()
+        .app_server(AppServer::new("app").configuration("SSLEngine off"))
+        .start()?;
+    for word in ["on", "redirect", "clearLogin"] {
+        let log = site.httpd.log_from_now();
+        let answer = ask_plainly(&site, &format!("/end-session/{word}"))?;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{word}: {answer}");
+        assert!(!answer.contains("Set-Cookie"), "{word}: {answer}");
+        assert!(
+            !log.text().contains("ended the session"),
+            "{word}: {}",
+            log.text()
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_login_begins_at_the_name_that_it_comes_back_to() -> Result<()> {
+    let site = Site::builder()
+        .app_server(
+            AppServer::new("app").configuration("ServerAlias other.demo.localhost *.portal.demo.localhost"),
+        )
+        .start()?;
+    let port = site.httpd.port();
+    let ask_as = |method: &str, host: &str| {
+        let head = format!(
+            "{method} /app/x%20y?a=1&b HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        );
+        site.browser()?.raw(&site.url("/"), head.as_bytes())
+    };
+    for host in [
+        "other.demo.localhost",
+        "OTHER.demo.localhost",
+        "a.portal.demo.localhost",
+    ] {
+        for method in ["GET", "HEAD"] {
+            let answer = ask_as(method, host)?;
+            let location = format!("Location: https://app.demo.localhost:{port}/app/x%20y?a=1&b\r\n");
+            assert!(
+                answer.starts_with("HTTP/1.1 302 ") && answer.contains(&location),
+                "{method} {host}: {answer}"
+            );
+            assert!(!answer.contains("Set-Cookie"), "{method} {host}: {answer}");
+        }
+        assert!(ask_as("POST", host)?.starts_with("HTTP/1.1 400 "));
+    }
+    // Its own name, and one that a proxy in front may have made up: there is no going round in circles.
+    for host in ["app.demo.localhost", "APP.demo.localhost", "backend.example.org"] {
+        let answer = ask_as("GET", host)?;
+        assert!(
+            answer.starts_with("HTTP/1.1 200 ") && answer.contains("pubcookie_g_req="),
+            "{host}: {answer}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_place_within_demands_its_own_flavour() -> Result<()> {
+    let strong = "<Location /app/strong>\nPubcookieAuthType uwsecurid\n</Location>";
+    let site = Site::builder()
+        .app_server(AppServer::new("app").configuration(strong))
+        .start()?;
+    let browser = site.browser()?;
+    site.log_in(&browser, "/app")?;
+    let asked = begin_login(&browser, &site.url("/app/strong"))?;
+    assert_eq!(asked.creds.digit(), b'3');
+    assert_eq!(asked.reason, Some(Reason::WrongCreds));
+    Ok(())
+}
+
+#[test]
+fn no_application_on_the_host_sees_our_cookies() -> Result<()> {
+    let site = Site::start()?;
+    let browser = site.browser()?;
+    site.log_in(&browser, "/app")?;
+    browser.set_cookie(&site.url("/"), "mine=1; path=/")?;
+    let session = browser.cookie("__Host-pubcookie_s_demo").context("no session")?;
+    for path in ["/app", "/open"] {
+        let response = ask(&browser, &site.url(path))?;
+        let seen = Seen::in_page(&response.body)?;
+        let cookies = seen.variable("HTTP_COOKIE").context("no cookies")?;
+        assert!(cookies.contains("mine=1"), "{path}: {cookies}");
+        assert!(!cookies.contains(&session.value), "{path}: {cookies}");
+        assert!(
+            cookies.contains("__Host-pubcookie_s_demo=XXX"),
+            "{path}: {cookies}"
+        );
+    }
     Ok(())
 }
 

@@ -36,19 +36,22 @@ impl<'r> Protection<'r> {
         let ours = request
             .directory_config::<Pubcookie>()
             .and_then(|place| place.auth_type.as_deref());
-        match (core.and_then(|name| Some((name, creds(name)?))), core, ours) {
-            (Some((name, creds)), ..) => Ok(Protection::Flavour(name, creds)),
-            (None, Some(core), Some(ours)) => Err(format!(
+        match (ours, core) {
+            (Some(ours), Some(core)) if creds(core).is_none() => Err(format!(
                 "PubcookieAuthType {ours} stands beside AuthType {core}, which is not a login flavour of Pubcookie: \
                  remove one of them"
             )),
-            (None, None, Some(ours)) => match creds(ours) {
+            // Also where AuthType names another flavour: that may come from a wider place.
+            (Some(ours), _) => match creds(ours) {
                 Some(creds) => Ok(Protection::Flavour(ours, creds)),
                 None => Err(format!(
                     "PubcookieAuthType {ours} is not one of PubcookieAuthTypeNames"
                 )),
             },
-            (None, _, None) => Ok(Protection::Other),
+            (None, core) => Ok(match core.and_then(|name| Some((name, creds(name)?))) {
+                Some((name, creds)) => Protection::Flavour(name, creds),
+                None => Protection::Other,
+            }),
         }
     }
 }
