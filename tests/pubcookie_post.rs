@@ -3,9 +3,9 @@
 mod pubcookie_support;
 
 use anyhow::{Context, Result};
-use granting_cookie::Encryption;
+use granting_cookie::{AppServerId, Cookie, CookieType, Encryption};
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod as Method};
-use pubcookie_support::{ask, granted, sealed, user};
+use pubcookie_support::{ask, begin_login, bring, granted, now, sealed, user};
 use testbed::application::Seen;
 use testbed::browser::{Browser, Page, Request, Response};
 use testbed::site::{AppServer, LoginMethod, PASSWORD, Site, USER};
@@ -79,6 +79,27 @@ fn a_form_from_another_site_waits_for_a_click() -> Result<()> {
             assert_eq!(seen.variable("REMOTE_USER"), Some(USER));
         }
     }
+    Ok(())
+}
+
+#[test]
+fn a_body_that_was_not_there_when_the_login_began_waits_for_a_click() -> Result<()> {
+    let site = Site::start()?;
+    let browser = site.browser()?;
+    let asked = begin_login(&browser, &site.url("/app/form"))?;
+    bring(
+        &browser,
+        &site,
+        &sealed(&site, &granted(&asked, USER)?, Encryption::Aes)?,
+    )?;
+    let url = Url::parse(&site.url("/app/form"))?;
+    let login = Url::parse(&site.url_at("login", "/"))?;
+    let page = browser.navigate(Request::post(url, FORM, BODY).caused_by(&login))?;
+    assert!(Seen::in_page(&page.body).is_err(), "{}", page.story());
+    let waiting = page.document();
+    assert!(!waiting.submits_itself, "{}", page.story());
+    let page = browser.submit(&page, waiting.forms.first().context("no form")?)?;
+    assert_eq!(fields(&Seen::in_page(&page.body)?.body), fields(BODY));
     Ok(())
 }
 
@@ -318,6 +339,71 @@ fn forms_that_are_no_reply_are_refused() -> Result<()> {
         assert!(response.set_cookie("pubcookie_g").is_none());
     }
     assert_eq!(ask(&browser, &site.url("/PubCookie.reply"))?.status, 400);
+    Ok(())
+}
+
+#[test]
+fn only_a_granting_cookie_for_this_server_is_a_reply() -> Result<()> {
+    let site = Site::builder().login_method(LoginMethod::Post).start()?;
+    let own = format!(
+        "https://app.demo.localhost:{}/{}",
+        site.httpd.port(),
+        openssl::base64::encode_block(b"/app")
+    );
+    let browser = site.browser()?;
+    let good = granted(&begin(&browser, &site.url("/app"))?, USER)?;
+    let pre_session = browser
+        .cookie("__Host-pubcookie_pre_s")
+        .context("no pre-session")?;
+    let bad = [
+        Cookie {
+            cookie_type: CookieType::LOGIN,
+            ..good.clone()
+        },
+        Cookie {
+            create_time: now() - 62,
+            ..good.clone()
+        },
+        Cookie {
+            app_server_id: AppServerId::encode("other.example.org")?,
+            ..good.clone()
+        },
+        // Nor does it count that none of them belongs to a login of this browser.
+        Cookie {
+            cookie_type: CookieType::LOGIN,
+            pre_session_token: good.pre_session_token ^ 1,
+            ..good.clone()
+        },
+    ];
+    for cookie in bad {
+        let response = reply(
+            &site,
+            &browser,
+            &[
+                ("pubcookie_g", &sealed(&site, &cookie, Encryption::Aes)?),
+                ("redirect_url", &own),
+            ],
+        )?;
+        assert_eq!(response.status, 400, "{}", response.summary());
+        assert!(response.body.contains("No granting reply"), "{}", response.body);
+        assert_eq!(
+            response.headers("set-cookie").count(),
+            0,
+            "{}",
+            response.summary()
+        );
+    }
+    let kept = browser
+        .cookie("__Host-pubcookie_pre_s")
+        .context("no pre-session")?;
+    assert_eq!(kept.value, pre_session.value);
+    let cookie = sealed(&site, &good, Encryption::Aes)?;
+    reply(
+        &site,
+        &browser,
+        &[("pubcookie_g", &cookie), ("redirect_url", &own)],
+    )?;
+    assert_eq!(user(&browser.get(&site.url("/app"))?)?.as_deref(), Some(USER));
     Ok(())
 }
 

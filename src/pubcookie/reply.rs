@@ -2,10 +2,14 @@
 
 use std::fmt::Display;
 
+use granting_cookie::Cookie;
+use pubcookie_protocol::app_id::AppId;
 use pubcookie_protocol::app_pages;
+use pubcookie_protocol::auth_type::Creds;
 use pubcookie_protocol::error_page::Problem;
 use pubcookie_protocol::form::{Carriage, Form};
-use pubcookie_protocol::granting_request::LoginMethod;
+use pubcookie_protocol::grant::{Grant, GrantPolicy, GrantRefusal};
+use pubcookie_protocol::granting_request::{LoginMethod, Reauthentication};
 use pubcookie_protocol::host::Host;
 use pubcookie_protocol::reason::Reason;
 use pubcookie_protocol::reply::Reply;
@@ -100,9 +104,26 @@ fn carriage_of_login(
     };
     let (_, said) = finish_login::verify(request, app_server, reply.granting_cookie.as_bytes())
         .ok_or_else(|| refuse(Problem::BadReply, &"the granting cookie does not verify"))?;
+    check_for_this_server(&said, app_server, answer::now(request))
+        .map_err(|refusal| refuse(Problem::BadReply, &refusal))?;
     let pre_session = pre_session::of(request, app_server)
         .ok_or_else(|| refuse(Problem::NoCookiesKept, &Reason::WrongPreSession))?;
     Ok(pre_session.carriage(said.pre_session_token))
+}
+
+/// Whether it is a granting cookie for this server, not too old. Which application and flavour it is for is looked at
+/// where it is used.
+fn check_for_this_server(said: &Cookie, app_server: &AppServer, now: u64) -> Result<(), GrantRefusal> {
+    let policy = GrantPolicy {
+        app_id: &AppId::from_encoded(said.app_id.as_bytes())
+            .map_err(|_| GrantRefusal::LogInAnew(Reason::WrongAppId))?,
+        app_server_id: &app_server.id,
+        creds: Creds::from_digit(said.creds).ok_or(GrantRefusal::LogInAnew(Reason::WrongCreds))?,
+        reauthentication: Reauthentication::NotDemanded,
+        strict_reauthentication: false,
+        blank_user: true,
+    };
+    Grant::check_unbound(said, &policy, now).map(|_| ())
 }
 
 /// Tabs that log in at once, or somebody else's granting cookie: the user goes on without it. At the destination the
