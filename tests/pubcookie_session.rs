@@ -2,42 +2,18 @@
 
 mod pubcookie_support;
 
-use std::fs;
-
 use anyhow::{Context, Result, ensure};
-use granting_cookie::Encryption;
-use pubcookie_protocol::app_id::{AppId, AppServerId};
-use pubcookie_protocol::auth_type::Creds;
+use granting_cookie::{Encryption, SigningKey};
 use pubcookie_protocol::reason::Reason;
-use pubcookie_protocol::sealed::{Context as SealedFor, Purpose, SealingKeys};
-use pubcookie_protocol::session::Session;
-use pubcookie_protocol::session_cookie::SessionCookies;
-use pubcookie_support::{ask, begin_login, bring, granted, granting_request, now, sealed, user};
+use pubcookie_protocol::session_cookie::{LegacyKeys, SessionCookies};
+use pubcookie_support::{
+    ask, begin_login, bring, crypt_key, granted, granting_request, sealed, session, session_cookie, user,
+};
+use testbed::PrivateDirectory;
 use testbed::application::Seen;
+use testbed::pki;
 use testbed::redis::Redis;
 use testbed::site::{AppServer, Site, USER};
-
-/// A session cookie of the site's application server, as `Set-Cookie` text.
-fn session_cookie(site: &Site, age: u64, idle: u64) -> Result<String> {
-    let host = "app.demo.localhost";
-    let pem = fs::read(&site.keys.of(host).session.key)?;
-    let app_server_id = AppServerId::configured(host)?;
-    let context = SealedFor {
-        server_name: host,
-        app_server_id: &app_server_id,
-    };
-    let cookies = SessionCookies::Sealed(SealingKeys::derive(&pem, None, Purpose::Session, context)?);
-    let session = Session {
-        user: USER.to_owned(),
-        app_id: AppId::configured("demo")?,
-        app_server_id,
-        creds: Creds::FIRST,
-        reauthenticated: false,
-        create_time: u64::from(now()) - age,
-        last_time: u64::from(now()) - idle,
-    };
-    Ok(cookies.write(&session)?.to_string())
-}
 
 #[test]
 fn sessions_end_when_they_are_old_or_idle() -> Result<()> {
@@ -141,6 +117,60 @@ fn the_formats_of_the_original_are_written_and_read_on_request() -> Result<()> {
             "{format}"
         );
     }
+    Ok(())
+}
+
+#[test]
+fn a_cookie_under_the_name_of_the_other_format_is_taken_away() -> Result<()> {
+    const SEALED: &str = "__Host-pubcookie_s_demo";
+    const LEGACY: &str = "pubcookie_s_demo";
+    for (format, written, other) in [
+        ("sealed", SEALED, LEGACY),
+        ("legacy", LEGACY, SEALED),
+        ("sealed legacy", SEALED, LEGACY),
+    ] {
+        let site = Site::builder()
+            .app_server(AppServer::new("app").configuration(&format!("PubcookieSessionFormat {format}")))
+            .start()?;
+        let browser = site.browser()?;
+        browser.set_cookie(&site.url("/"), &format!("{other}=old; path=/; secure"))?;
+        site.log_in(&browser, "/app")?;
+        assert!(browser.cookie(written).is_some(), "{format}");
+        assert!(browser.cookie(other).is_none(), "{format}");
+        // Where it is not there, nothing is said of it.
+        let page = site.log_in(&site.browser()?, "/app")?;
+        assert!(page.set_cookie(other).is_none(), "{format}: {}", page.story());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_session_of_the_previous_key_is_read_in_the_original_format_too() -> Result<()> {
+    let host = "app.demo.localhost";
+    let keys = PrivateDirectory::new("session-keys")?;
+    let new = pki::self_signed(keys.path(), "new", host)?;
+    let previous = pki::self_signed(keys.path(), "previous", host)?;
+    let configuration = format!(
+        "PubcookieSessionFormat legacy\nPubcookieSessionKeyFile \"{}\" \"{}\"\nPubcookieSessionCertFile \"{}\"",
+        new.key.display(),
+        previous.key.display(),
+        new.certificate.display()
+    );
+    let site = Site::builder()
+        .app_server(AppServer::new("app").configuration(&configuration))
+        .start()?;
+    let cookies = SessionCookies::Legacy(LegacyKeys {
+        signing_key: SigningKey::from_pem(&std::fs::read(&previous.key)?)?,
+        certificates: Vec::new(),
+        crypt_key: crypt_key(&site)?,
+        encryption: Encryption::Aes,
+        own_name: host.to_owned(),
+    });
+    let browser = site.browser()?;
+    browser.set_cookie(&site.url("/"), &cookies.write(&session(0, 0)?)?)?;
+    let response = ask(&browser, &site.url("/app"))?;
+    let seen = Seen::in_page(&response.body).with_context(|| response.summary())?;
+    assert_eq!(seen.variable("REMOTE_USER"), Some(USER));
     Ok(())
 }
 
