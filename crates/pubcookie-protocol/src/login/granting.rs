@@ -54,20 +54,15 @@ fn check_app_server_id(
     host_key: &CryptKey,
     keys: &impl LoginKeys,
 ) -> Result<(), Refusal> {
-    let host = &request.host;
+    let host = request.host.clone();
     let id = request.app_server_id.decoded().to_ascii_lowercase();
-    let is_own_name = Host::from_str(&id).is_ok_and(|named| named.name() == host.name());
-    let is_permitted = || {
-        keys.crypt_key_named(&id)
-            .is_some_and(|key| key.is_same_as(host_key))
-    };
-    if is_own_name || is_permitted() {
-        Ok(())
-    } else {
-        Err(Refusal::ForeignAppServerId {
-            host: host.clone(),
-            id,
-        })
+    if Host::from_str(&id).is_ok_and(|named| named.name() == host.name()) {
+        return Ok(());
+    }
+    match keys.crypt_key_named(&id) {
+        Some(key) if key.is_same_as(host_key) => Ok(()),
+        Some(_) => Err(Refusal::AppServerIdOfAnother { host, id }),
+        None => Err(Refusal::AppServerIdNotPermitted { host, id }),
     }
 }
 

@@ -37,12 +37,23 @@ pub enum Refusal {
         /// What the key directory says.
         why: KeyFileError,
     },
-    /// The app server ID is that of another server, as far as is known here.
+    /// The app server ID belongs to another server.
     #[error(
-        "{host} asks with the app server ID `{}`, which is not its name; if it is to have it (PubcookieAppSrvID), copy its \
-         key file to one named `{}` and reload httpd", .id.escape_debug(), .id.escape_debug()
+        "{host} asks with the app server ID `{}`, which belongs to another server: the key file of that name has another key",
+        .id.escape_debug()
     )]
-    ForeignAppServerId {
+    AppServerIdOfAnother {
+        /// The server that asked.
+        host: Host,
+        /// The ID, decoded, in lower case.
+        id: String,
+    },
+    /// The app server ID is not the host's name, and no key file permits it.
+    #[error(
+        "{host} asks with the app server ID `{}`, which is not its name; if no other server goes by it, permit it by a key \
+         file of that name with the host's own key, and reload httpd", .id.escape_debug()
+    )]
+    AppServerIdNotPermitted {
         /// The server that asked.
         host: Host,
         /// The ID, decoded, in lower case.
@@ -114,7 +125,8 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Refusal::NoKey { .. }
-            | Refusal::ForeignAppServerId { .. }
+            | Refusal::AppServerIdOfAnother { .. }
+            | Refusal::AppServerIdNotPermitted { .. }
             | Refusal::UnknownCreds { .. }
             | Refusal::OutsideDomain { .. }
             | Refusal::RelayHost { .. }
@@ -131,7 +143,7 @@ impl Refusal {
             Refusal::NoKey { .. } => {
                 "The site that sent you here is not known to this login service. Its administrator has to register it."
             }
-            Refusal::ForeignAppServerId { .. } => {
+            Refusal::AppServerIdOfAnother { .. } | Refusal::AppServerIdNotPermitted { .. } => {
                 "The site that sent you here uses a name that is not registered for it. Its administrator has to register \
                  it with this login service."
             }
