@@ -36,11 +36,13 @@ pub fn check(certificate: &X509Ref, server: &Server) -> Result<(), WrongName> {
     let names = Names::of(certificate);
     let found = match expected.parse::<IpAddr>() {
         Ok(address) => names.addresses.contains(&address),
-        Err(_) if names.dns.is_empty() => names
-            .common_name
-            .as_deref()
-            .is_some_and(|name| common_name_is(name, expected)),
-        Err(_) => names.dns.iter().any(|name| dns_name_matches(name, expected)),
+        Err(_) => {
+            names.dns.iter().any(|name| dns_name_matches(name, expected))
+                || names
+                    .common_name
+                    .as_deref()
+                    .is_some_and(|name| common_name_is(name, expected))
+        }
     };
     if found {
         Ok(())
@@ -56,7 +58,8 @@ pub fn check(certificate: &X509Ref, server: &Server) -> Result<(), WrongName> {
 struct Names {
     dns: Vec<String>,
     addresses: Vec<IpAddr>,
-    /// The most specific one.
+    /// The most specific one, where there are no alternative names of any kind: those replace it, also where they
+    /// name no host or cannot be read.
     common_name: Option<String>,
 }
 
@@ -67,7 +70,12 @@ impl Names {
             addresses: Vec::new(),
             common_name: None,
         };
-        for name in certificate.subject_alt_names().iter().flatten() {
+        let Some(alternatives) = certificate.subject_alt_names() else {
+            let common_name = certificate.subject_name().entries_by_nid(Nid::COMMONNAME).last();
+            names.common_name = common_name.and_then(|entry| entry.data().to_string().ok());
+            return names;
+        };
+        for name in &alternatives {
             if let Some(dns) = name.dnsname() {
                 names.dns.push(dns.to_owned());
             }
@@ -80,8 +88,6 @@ impl Names {
                 _ => {}
             }
         }
-        let common_name = certificate.subject_name().entries_by_nid(Nid::COMMONNAME).last();
-        names.common_name = common_name.and_then(|entry| entry.data().to_string().ok());
         names
     }
 
@@ -150,8 +156,9 @@ fn without_root(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use openssl::asn1::{Asn1Object, Asn1OctetString};
     use openssl::x509::extension::SubjectAlternativeName;
-    use openssl::x509::{X509, X509Name};
+    use openssl::x509::{X509, X509Extension, X509Name};
     use proptest::prelude::*;
 
     use super::*;
@@ -209,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_common_name_counts_where_there_is_no_dns_name() {
+    fn a_common_name_counts_where_there_is_no_alternative_name() {
         for name in ["m.example.org", "host/m.example.org", "myproxy/M.example.org"] {
             assert!(accepts(&certificate(name, &[], &[]), "m.example.org"), "{name}");
         }
@@ -225,6 +232,23 @@ mod tests {
             !accepts(&certificate("10.0.0.1", &[], &[]), "10.0.0.1"),
             "an address is no common name"
         );
+    }
+
+    #[test]
+    fn an_alternative_name_of_any_kind_replaces_the_common_name() {
+        let address = certificate("m.example.org", &[], &["10.0.0.1"]);
+        assert!(accepts(&address, "10.0.0.1") && !accepts(&address, "m.example.org"));
+        // A DNS name that is not ASCII, as no authority should sign it: SEQUENCE { [2] FF }.
+        let mut builder = X509::builder().unwrap();
+        builder
+            .set_subject_name(certificate("m.example.org", &[], &[]).subject_name())
+            .unwrap();
+        let names = Asn1OctetString::new_from_bytes(&[0x30, 0x03, 0x82, 0x01, 0xff]).unwrap();
+        let kind = Asn1Object::from_str("2.5.29.17").unwrap();
+        builder
+            .append_extension(X509Extension::new_from_der(&kind, false, &names).unwrap())
+            .unwrap();
+        assert!(!accepts(&builder.build(), "m.example.org"));
     }
 
     #[test]
