@@ -117,12 +117,13 @@ pub enum Error {
     OpenSsl(#[from] ErrorStack),
 }
 
-/// What kind of failure it is: whom it concerns, and whether to try again.
+/// What kind of failure it is: whom it concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
     /// The server said no to this user, pass phrase or request.
     Refused,
-    /// No server could be asked. The only class for which the same request can succeed later.
+    /// No server could be asked, or the one that was asked gave no whole answer. The only class in which an error
+    /// can be [temporary](Error::is_temporary).
     Unreachable,
     /// The server, or what it sent, is not to be trusted.
     Untrusted,
@@ -149,9 +150,14 @@ impl Error {
         }
     }
 
-    /// Whether the same request may succeed later.
+    /// Whether the same request may be sent again later: no server has seen anything of it. Once it was sent, a
+    /// pass phrase that is good for one use may be used up, even where no answer came back.
     pub fn is_temporary(&self) -> bool {
-        self.class() == ErrorClass::Unreachable
+        match self {
+            Error::Lookup { .. } | Error::Connect { .. } | Error::PlainText { .. } => true,
+            Error::Timeout { step, .. } | Error::ConnectionLost { step, .. } => step.precedes_request(),
+            _ => false,
+        }
     }
 
     /// The server's own words, where it said any.
@@ -304,6 +310,16 @@ pub enum Step {
     Certificate,
     /// The server's last word.
     Confirmation,
+}
+
+impl Step {
+    /// Whether nothing has been sent yet but what belongs to TLS.
+    fn precedes_request(self) -> bool {
+        match self {
+            Step::Lookup | Step::Connect | Step::Handshake => true,
+            Step::Verdict | Step::Certificate | Step::Confirmation => false,
+        }
+    }
 }
 
 impl fmt::Display for Step {

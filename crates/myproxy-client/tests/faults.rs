@@ -113,6 +113,9 @@ fn a_conversation_cut_anywhere_is_a_lost_connection() {
             matches!(error, Error::ConnectionLost { .. }),
             "cut at {cut}: {error:?}"
         );
+        assert_eq!(error.class(), ErrorClass::Unreachable);
+        let greeted = cut > 0;
+        assert_eq!(error.is_temporary(), !greeted, "cut at {cut}: {error:?}");
     }
     client
         .get(&request("alice", PASS_PHRASE), &scene.key)
@@ -197,6 +200,8 @@ fn a_silent_server_is_given_up() {
         ),
         "{error:?}"
     );
+    assert_eq!(error.class(), ErrorClass::Unreachable);
+    assert!(!error.is_temporary(), "it has seen the pass phrase");
 }
 
 #[test]
