@@ -1,7 +1,8 @@
 //! A directory that can be trusted, opened once and used by descriptor.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -88,29 +89,65 @@ impl Directory {
     /// As [`Directory::open`], but makes the directory where it is missing, for httpd's start-up.
     ///
     /// The new directory has its mode from the first moment, whatever the umask, and belongs to the user that
-    /// the policy names. Parents that are missing too are made with mode 0755.
+    /// the policy names. Parents that are missing too are made with mode 0755. Everything above them must belong to
+    /// root or to the user of this process: in a parent that the policy's user owns, root would make directories
+    /// where that user can put others in their place.
     ///
     /// # Errors
-    /// As [`Directory::open`]: one that exists and is not as the policy says is refused, never changed.
+    /// As [`Directory::open`]: one that exists and is not as the policy says is refused, never changed. Whatever the
+    /// error, nothing new is left behind.
     pub fn create(path: impl AsRef<Path>, policy: DirectoryPolicy) -> Result<Self, Error> {
         let path = path.as_ref();
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            create_parents(parent)?;
+        match Self::open(path, policy) {
+            Err(Error::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound => {}
+            opened => return opened,
         }
-        let resolved = resolve_parents(path)?;
-        // Narrower than the policy until it belongs to whom it should.
-        match rustix::fs::mkdir(&resolved, Mode::RWXU) {
-            Ok(()) => {
-                let descriptor = open_directory(CWD, &resolved, path)?;
-                if let Err(error) = give_away(&descriptor, &resolved, policy) {
-                    let _ = rustix::fs::unlinkat(CWD, &resolved, AtFlags::REMOVEDIR);
-                    return Err(error);
+        let (existing, missing) = split_existing(path)?;
+        let Some((name, deeper)) = missing.split_first() else {
+            // Somebody else has made it meanwhile.
+            return Self::open(path, policy);
+        };
+        check_parents(&existing, rustix::process::geteuid().as_raw(), path)?;
+        let parent = open_directory(CWD, &existing, &existing)?;
+        Self::make(parent.as_fd(), &existing.join(name), deeper, policy)
+    }
+
+    /// Makes `path`, which lies in `parent`, and the directories `deeper` in it, one in the other. Takes back what it
+    /// made if the last one does not become what `policy` says.
+    fn make(
+        parent: BorrowedFd<'_>,
+        path: &Path,
+        deeper: &[OsString],
+        policy: DirectoryPolicy,
+    ) -> Result<Self, Error> {
+        let name = Path::new(path.file_name().unwrap_or_default());
+        // Narrower than it will be until it belongs to whom it should.
+        let is_new = match rustix::fs::mkdirat(parent, name, Mode::RWXU) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
+            Err(error) => return Err(Error::io("create", path, error)),
+        };
+        let made = open_directory(parent, name, path).and_then(|descriptor| match deeper.split_first() {
+            None => {
+                if is_new {
+                    give_away(&descriptor, path, policy)?;
                 }
-                Self::check(descriptor, resolved, policy)
+                Self::check(descriptor, path.to_owned(), policy)
             }
-            Err(Errno::EXIST) => Self::open(path, policy),
-            Err(error) => Err(Error::io("create", resolved, error)),
+            Some((next, deeper)) => {
+                if is_new {
+                    set_mode(&descriptor, path, 0o755)?;
+                } else {
+                    check_parents(path, rustix::process::geteuid().as_raw(), &path.join(next))?;
+                }
+                Self::make(descriptor.as_fd(), &path.join(next), deeper, policy)
+            }
+        });
+        if made.is_err() && is_new {
+            // Nothing more can be done: the error that is reported comes first.
+            let _ = rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR);
         }
+        made
     }
 
     fn check(descriptor: OwnedFd, path: PathBuf, policy: DirectoryPolicy) -> Result<Self, Error> {
@@ -125,7 +162,9 @@ impl Directory {
             path,
         };
         directory.check_stat(&stat)?;
-        check_parents(&directory.path, directory.owner)?;
+        if let Some(parent) = directory.path.parent() {
+            check_parents(parent, directory.owner, &directory.path)?;
+        }
         Ok(directory)
     }
 
@@ -246,13 +285,14 @@ pub fn check_separate(credentials: &Path, sessions: &Path) -> Result<(), Error> 
     Ok(())
 }
 
-fn open_directory(at: impl AsFd, resolved: &Path, given: &Path) -> Result<OwnedFd, Error> {
+/// Opens `name` in the directory `at`; errors call it `path`.
+fn open_directory(at: impl AsFd, name: &Path, path: &Path) -> Result<OwnedFd, Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(at, resolved, flags, Mode::empty()).map_err(|error| match error {
+    rustix::fs::openat(at, name, flags, Mode::empty()).map_err(|error| match error {
         Errno::LOOP | Errno::NOTDIR => Error::NotADirectory {
-            path: given.to_owned(),
+            path: path.to_owned(),
         },
-        error => Error::io("open", resolved, error),
+        error => Error::io("open", path, error),
     })
 }
 
@@ -272,42 +312,30 @@ fn resolve_parents(path: &Path) -> Result<PathBuf, Error> {
 
 /// The path with every link followed as far as it exists.
 fn resolve_existing(path: &Path) -> Result<PathBuf, Error> {
+    let (existing, missing) = split_existing(path)?;
+    Ok(missing.iter().fold(existing, |path, name| path.join(name)))
+}
+
+/// The deepest directory on the path that exists, with every link followed, and the names below it.
+fn split_existing(path: &Path) -> Result<(PathBuf, Vec<OsString>), Error> {
     let absolute = std::path::absolute(path).map_err(|error| Error::io("follow", path, error))?;
-    let mut missing: Vec<&OsStr> = Vec::new();
+    let mut missing = Vec::new();
     let mut existing = absolute.as_path();
     loop {
         match fs::canonicalize(existing) {
-            Ok(resolved) => return Ok(missing.iter().rev().fold(resolved, |path, name| path.join(name))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(resolved) => {
+                missing.reverse();
+                return Ok((resolved, missing));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 let (Some(parent), Some(name)) = (existing.parent(), existing.file_name()) else {
                     return Err(Error::io("follow", path, error));
                 };
-                missing.push(name);
+                missing.push(name.to_owned());
                 existing = parent;
             }
             Err(error) => return Err(Error::io("follow", existing, error)),
         }
-    }
-}
-
-/// Makes the parents that are missing, and gives those alone mode 0755 whatever the umask.
-fn create_parents(path: &Path) -> Result<(), Error> {
-    match rustix::fs::stat(path) {
-        Ok(_) => return Ok(()),
-        Err(Errno::NOENT) => {}
-        Err(error) => return Err(Error::io("examine", path, error)),
-    }
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        create_parents(parent)?;
-    }
-    match rustix::fs::mkdir(path, Mode::RWXU) {
-        Ok(()) => {
-            let made = open_directory(CWD, path, path)?;
-            rustix::fs::fchmod(&made, Mode::from_raw_mode(0o755))
-                .map_err(|error| Error::io("set the mode of", path, error))
-        }
-        Err(Errno::EXIST) => Ok(()),
-        Err(error) => Err(Error::io("create", path, error)),
     }
 }
 
@@ -316,13 +344,18 @@ fn give_away(descriptor: &OwnedFd, path: &Path, policy: DirectoryPolicy) -> Resu
         rustix::fs::fchown(descriptor, Some(Uid::from_raw(uid)), gid.map(Gid::from_raw))
             .map_err(|error| Error::io("change the owner of", path, error))?;
     }
-    rustix::fs::fchmod(descriptor, Mode::from_raw_mode(policy.mode))
+    set_mode(descriptor, path, policy.mode)
+}
+
+fn set_mode(descriptor: &OwnedFd, path: &Path, mode: u32) -> Result<(), Error> {
+    rustix::fs::fchmod(descriptor, Mode::from_raw_mode(mode))
         .map_err(|error| Error::io("set the mode of", path, error))
 }
 
-/// `path` has no links, so its components are its parents and nothing else.
-fn check_parents(path: &Path, owner: u32) -> Result<(), Error> {
-    for parent in path.ancestors().skip(1) {
+/// Sees that `parent` and everything above it, a path without links, can be changed by root and `owner` alone.
+/// `path` is what shall lie there.
+fn check_parents(parent: &Path, owner: u32, path: &Path) -> Result<(), Error> {
+    for parent in parent.ancestors() {
         let stat = rustix::fs::lstat(parent).map_err(|error| Error::io("examine", parent, error))?;
         let mode = stat.st_mode & PERMISSIONS;
         let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;

@@ -64,6 +64,47 @@ fn created_for_another_user() {
 }
 
 #[test]
+fn nothing_is_made_where_others_could_replace_it() {
+    let root = tempfile::tempdir().unwrap();
+    let parent = root.path().join("parent");
+    fs::create_dir(&parent).unwrap();
+    let refuse = |policy: DirectoryPolicy| {
+        let error = Directory::create(parent.join("run/credentials"), policy).unwrap_err();
+        assert!(matches!(error, Error::UnsafeParent { .. }), "{error}");
+        assert_eq!(files(&parent), [""; 0], "left behind");
+    };
+    set_mode(&parent, 0o777);
+    refuse(policy());
+    set_mode(&parent, 0o755);
+    if is_root("nothing_is_made_where_others_could_replace_it") {
+        set_mode(root.path(), 0o755);
+        give_to(&parent, NOBODY);
+        refuse(policy());
+        // The user whose it shall be could put a link there before it is given away.
+        refuse(policy().owned_by(NOBODY, Some(NOBODY)));
+        // What that user has made is as good as ever.
+        let made = parent.join("credentials");
+        fs::create_dir(&made).unwrap();
+        set_mode(&made, 0o700);
+        give_to(&made, NOBODY);
+        Directory::create(&made, policy().owned_by(NOBODY, Some(NOBODY))).unwrap();
+    }
+}
+
+#[test]
+fn what_cannot_be_finished_is_taken_back() {
+    let root = tempfile::tempdir().unwrap();
+    let long = "x".repeat(256);
+    Directory::create(root.path().join("run/myproxy").join(long), policy()).unwrap_err();
+    assert_eq!(files(root.path()), [""; 0]);
+    // A link to nowhere among the parents is no place for a directory.
+    symlink(root.path().join("nowhere"), root.path().join("dangling")).unwrap();
+    let error = Directory::create(root.path().join("dangling/credentials"), policy()).unwrap_err();
+    assert!(matches!(error, Error::NotADirectory { .. }), "{error}");
+    assert_eq!(files(root.path()), ["dangling"]);
+}
+
+#[test]
 fn wrong_owner_is_refused_with_advice() {
     if !is_root("wrong_owner_is_refused_with_advice") {
         return;
