@@ -38,7 +38,16 @@ impl Certificate {
     /// and be that of the first certificate.
     pub(crate) fn read_with_key(pem: &[u8]) -> Result<Self, String> {
         let certificate = Self::read(pem)?;
-        let key = PKey::private_key_from_pem(pem).map_err(|_| "there is no private key in it")?;
+        let mut encrypted = false;
+        // OpenSSL would ask for a pass phrase at the terminal.
+        let key = PKey::private_key_from_pem_callback(pem, |_| {
+            encrypted = true;
+            Ok(0)
+        });
+        if encrypted {
+            return Err("its private key is encrypted".into());
+        }
+        let key = key.map_err(|_| "there is no private key in it")?;
         let of_certificate = X509::from_pem(pem)
             .and_then(|certificate| certificate.public_key())
             .map_err(first_line)?;

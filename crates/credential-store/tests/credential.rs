@@ -12,6 +12,7 @@ use credential_store::{
     CredentialName, Directory, DirectoryPolicy, Error, FilePermissions, Lookup, Record, SessionStore, State,
     WebUser,
 };
+use openssl::symm::Cipher;
 
 fn assert_good(stores: &Stores, user: &str) {
     let found = stores.lookup(user).unwrap();
@@ -241,6 +242,11 @@ fn no_credential_is_refused_before_anything_is_touched() {
     let before = fs::read(&path).unwrap();
     let other_key = new_key().private_key_to_pem_pkcs8().unwrap();
     let certificate = certificate("alice", *NOW + 2 * HOUR);
+    let encrypted_with = |pass_phrase| {
+        let key = new_key();
+        let pem = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_128_cbc(), pass_phrase);
+        [certificate.clone(), pem.unwrap()].concat()
+    };
     for (pem, reason) in [
         (Vec::new(), "no certificate"),
         (
@@ -249,8 +255,10 @@ fn no_credential_is_refused_before_anything_is_touched() {
         ),
         (key(), "no certificate"),
         (certificate.clone(), "no private key"),
+        (encrypted_with(b"secret"), "its private key is encrypted"),
+        (encrypted_with(b""), "its private key is encrypted"),
         (
-            [certificate, other_key].concat(),
+            [certificate.clone(), other_key].concat(),
             "not that of the first certificate",
         ),
     ] {
