@@ -109,7 +109,7 @@ pub fn sweep(
 /// Erases the credential of a session that ended because it was idle, unless another live session refers to it.
 ///
 /// # Errors
-/// [`Error::Busy`] or [`Error::Io`]. The sweep tries again.
+/// [`Error::Busy`], [`Error::Io`], or why the credential or a session cannot be looked at. The sweep tries again.
 pub fn erase_if_orphaned(
     credentials: &CredentialStore,
     sessions: &SessionStore,
@@ -124,7 +124,9 @@ pub fn erase_if_orphaned(
         dry_run: false,
         report: SweepReport::default(),
     };
-    sweep.sweep_orphans(std::slice::from_ref(ended.credential()))?;
+    let _frozen = sessions.freeze()?;
+    let live = sweep.references()?;
+    sweep.sweep_credential(ended.credential(), Some(&live))?;
     Ok(!sweep.report.orphaned.is_empty())
 }
 

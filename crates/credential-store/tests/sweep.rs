@@ -226,6 +226,18 @@ fn the_credential_of_an_idle_session_goes_unless_another_one_lives() {
 }
 
 #[test]
+fn a_credential_that_cannot_be_erased_is_an_error() {
+    let stores = Stores::new();
+    let session = stores.session("alice");
+    let path = stores.publish(&session, "alice", HOUR).unwrap();
+    fs::remove_file(&path).unwrap();
+    symlink("/nowhere", &path).unwrap();
+    let ended = stores.sessions.end(&session).unwrap().unwrap();
+    let error = erase_if_orphaned(&stores.credentials, &stores.sessions, &ended, *NOW).unwrap_err();
+    assert!(matches!(error, Error::UnsafeFile { .. }), "{error}");
+}
+
+#[test]
 fn what_is_not_ours_stays_and_is_named() {
     let stores = Stores::new();
     let at = |name: &str| stores.root.path().join("credentials").join(name);
