@@ -177,3 +177,29 @@ fn a_host_without_a_key_gets_nothing() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn a_host_asks_under_its_own_name() -> Result<()> {
+    let site = Site::start()?;
+    let browser = site.browser()?;
+    let asked = pubcookie_support::begin_login(&browser, &site.url("/app"))?;
+    for (id, refusal) in [
+        ("login.demo.localhost", "belongs to another server"),
+        ("portal", "permit it by a key file of that name"),
+    ] {
+        let under_another = pubcookie_protocol::granting_request::GrantingRequest {
+            app_server_id: pubcookie_protocol::app_id::AppServerId::configured(id)?,
+            ..asked.clone()
+        };
+        let encoded = under_another.encode(pubcookie_protocol::granting_request::LoginMethod::Get);
+        browser.set_cookie(
+            &site.url("/"),
+            &format!("pubcookie_g_req={encoded}; domain=.demo.localhost; path=/; secure"),
+        )?;
+        let page = browser.get(&site.url_at("login", "/"))?;
+        assert_eq!(page.status, 403, "{id}: {}", page.story());
+        let log = site.httpd.log().text();
+        assert!(log.contains(refusal), "{id}: {log}");
+    }
+    Ok(())
+}
