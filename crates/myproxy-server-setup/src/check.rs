@@ -1,12 +1,16 @@
 //! Whether a setup can be written into configuration files at all: each has its own quoting, so nothing that
 //! would need any is let in.
 
+use std::net::IpAddr;
+
 use nix::unistd::Uid;
 
 use crate::{Proof, ServerSetup, SetupError};
 
 /// Bits of an RSA key of the authority and of the host at least.
 const SMALLEST_KEY: u32 = 3072;
+/// Characters of a host name at most: as many as a CN may have (RFC 5280, ub-common-name).
+const LONGEST_NAME: usize = 64;
 
 impl ServerSetup {
     /// Refuses what does not fit.
@@ -19,18 +23,12 @@ impl ServerSetup {
         if self.names.is_empty() {
             return Err(unfit("the server", "", "it needs a name"));
         }
-        for name in &self.names {
-            if name.len() > 64
-                || !name
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b))
-            {
-                return Err(unfit(
-                    "the host name",
-                    name,
-                    "1 to 64 letters, digits, dots and hyphens are one",
-                ));
-            }
+        if let Some(name) = self.names.iter().find(|name| !is_address_or_host_name(name)) {
+            return Err(unfit(
+                "the host name",
+                name,
+                "it must be an IP address, or 1 to 64 letters, digits, dots and hyphens",
+            ));
         }
         let service = &self.pam_service;
         if service.is_empty()
@@ -90,6 +88,24 @@ impl Proof {
         }
         Ok(())
     }
+}
+
+/// An IP address, or a host name (RFC 1123) that fits into a CN; what ends in a number is an address or nothing.
+fn is_address_or_host_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let ends_in_a_number = |name: &str| {
+        let last = name.rsplit('.').next().unwrap_or_default();
+        last.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    name.parse::<IpAddr>().is_ok()
+        || name.len() <= LONGEST_NAME && name.split('.').all(is_label) && !ends_in_a_number(name)
 }
 
 /// A word that means itself in myproxy-server.config, PAM, systemd and the shell.

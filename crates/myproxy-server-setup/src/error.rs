@@ -33,20 +33,40 @@ pub enum SetupError {
     #[error(transparent)]
     DistinguishedName(#[from] InvalidDistinguishedName),
     /// A file or directory cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {cause}", path.display())]
     Write {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {cause}", path.display())]
     Read {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
+    },
+    /// Somebody else could change what is in a directory.
+    #[error("{} cannot be used: {reason}", path.display())]
+    UnsafeDirectory {
+        /// The directory, or one that it lies in.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A file without contents, left by something that was interrupted.
+    #[error("{} is empty: remove it to have it made anew", path.display())]
+    Empty {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A private key that only a pass phrase opens: the server has nobody to ask for it.
+    #[error("the private key {} cannot be used: it is encrypted", path.display())]
+    EncryptedKey {
+        /// The key.
+        path: PathBuf,
     },
     /// The authority's certificate without its key, or the other way round.
     #[error("{} has only one of ca-certificate.pem and ca-key.pem: bring the other back from a backup, or remove \
@@ -73,14 +93,33 @@ pub enum SetupError {
         wanted: String,
     },
     /// A certificate and a key of different origin.
-    #[error("the certificate and the private key for {} do not belong together", directory.display())]
+    #[error("the certificate {} and the private key {} do not belong together", certificate.display(), key.display())]
     ForeignKey {
-        /// Where they are, or were to go.
-        directory: PathBuf,
+        /// The certificate.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+    /// Clients with the trust directory would not know who signed the host certificate.
+    #[error("the trust directory does not vouch for the host certificate {} ({reason}): name its authority with \
+             --host-ca", path.display())]
+    UnknownAuthority {
+        /// The certificate.
+        path: PathBuf,
+        /// What OpenSSL says of it.
+        reason: &'static str,
+    },
+    /// Clients would not accept the host certificate, whoever signed it.
+    #[error("the host certificate {} is not valid: {reason}", path.display())]
+    InvalidHostCertificate {
+        /// The certificate.
+        path: PathBuf,
+        /// What OpenSSL says of it.
+        reason: &'static str,
     },
     /// Clients would not accept the host certificate under one of the names.
-    #[error("the host certificate {} is not for {name}: remove it and hostkey.pem there to have new ones made, or \
-             leave that name out", path.display())]
+    #[error("the host certificate {} is not for {name}: take another (host/hostcert.pem and host/hostkey.pem, once \
+             removed, are made anew), or leave that name out", path.display())]
     HostNotNamed {
         /// The certificate.
         path: PathBuf,

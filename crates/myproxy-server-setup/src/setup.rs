@@ -5,15 +5,14 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::User;
-use openssl::nid::Nid;
-use openssl::pkey::PKey;
-use openssl::x509::{X509, X509Ref};
+use openssl::x509::X509;
 use zeroize::Zeroizing;
 
+use crate::key_pair_files::KeyPairFiles;
 use crate::target::{Owner, Target};
 use crate::{
-    CertificationAuthority, DistinguishedName, HostCertificate, KeyPair, SetupError, Summary, configuration,
-    one_line, pam_service, systemd_unit, trust_directory, user_map,
+    CertificationAuthority, DistinguishedName, HostCertificate, SetupError, Summary, configuration,
+    host_certificate, one_line, pam_service, systemd_unit, trust_directory, user_map,
 };
 
 const CA_CERTIFICATE: &str = "ca/ca-certificate.pem";
@@ -214,11 +213,7 @@ impl ServerSetup {
                 directory: target.path("ca"),
             });
         }
-        let pair = read_key_pair(
-            target.read(CA_CERTIFICATE)?,
-            target.read(CA_KEY)?,
-            &target.path("ca"),
-        )?;
+        let pair = KeyPairFiles::in_target(target, CA_CERTIFICATE, CA_KEY)?.key_pair()?;
         let found = one_line(pair.certificate.subject_name());
         if found != subject.to_string() {
             let path = target.path(CA_CERTIFICATE);
@@ -231,55 +226,55 @@ impl ServerSetup {
         Ok((CertificationAuthority::from_key_pair(pair), false))
     }
 
-    /// The host certificate that is there, the given one, or a new one.
+    /// The host certificate that is there, the given one, or a new one: clients that have the trust directory accept
+    /// it, under each name.
     fn host_certificate(
         &self,
         target: &mut Target,
         authority: &CertificationAuthority,
         base: &DistinguishedName,
     ) -> Result<X509, SetupError> {
-        if !(target.exists(HOST_CERTIFICATE) && target.exists(HOST_KEY)) {
-            if target.exists(HOST_CERTIFICATE) || target.exists(HOST_KEY) {
+        if let Some(path) = self.host.as_ref().and_then(|given| given.authority.as_ref()) {
+            for certificate in X509::stack_from_pem(&read(path)?)? {
+                trust_directory::write_certificate(target, &certificate, &["/*".to_owned()])?;
+            }
+        }
+        let existing = [HOST_CERTIFICATE, HOST_KEY].map(|name| target.exists(name));
+        let files = match (existing, &self.host) {
+            ([true, true], _) => KeyPairFiles::in_target(target, HOST_CERTIFICATE, HOST_KEY)?,
+            ([false, false], Some(given)) => KeyPairFiles::read(&given.certificate, &given.key)?,
+            ([false, false], None) => self.new_host_certificate(target, authority, base)?,
+            _ => {
                 return Err(SetupError::HalfHostCertificate {
                     directory: target.path("host"),
                 });
             }
-            let (certificate, key) = match &self.host {
-                Some(given) => (read(&given.certificate)?, Zeroizing::new(read(&given.key)?)),
-                None => self.new_host_certificate(authority, base)?,
-            };
-            read_key_pair(certificate.clone(), key.to_vec(), &target.path("host"))?;
-            target.file(HOST_KEY, 0o600, Owner::Server, &key)?;
-            target.file(HOST_CERTIFICATE, 0o644, Owner::Server, &certificate)?;
+        };
+        let certificate = files.key_pair()?.certificate;
+        host_certificate::check(&files, &self.names, &target.path("trust"))?;
+        if existing == [false, false] {
+            target.file(HOST_KEY, 0o600, Owner::Server, &files.key)?;
+            target.file(HOST_CERTIFICATE, 0o644, Owner::Server, &files.certificate)?;
         }
-        if let Some(path) = self.host.as_ref().and_then(|given| given.authority.as_ref()) {
-            let given = X509::from_pem(&read(path)?)?;
-            trust_directory::write_certificate(target, &given, &["/*".to_owned()])?;
-        }
-        let path = target.path(HOST_CERTIFICATE);
-        let certificate = X509::from_pem(&target.read(HOST_CERTIFICATE)?)?;
-        match self.names.iter().find(|name| !names_host(&certificate, name)) {
-            Some(name) => Err(SetupError::HostNotNamed {
-                path,
-                name: name.clone(),
-            }),
-            None => Ok(certificate),
-        }
+        Ok(certificate)
     }
 
     fn new_host_certificate(
         &self,
+        target: &Target,
         authority: &CertificationAuthority,
         base: &DistinguishedName,
-    ) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>), SetupError> {
+    ) -> Result<KeyPairFiles, SetupError> {
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let subject = base.with("CN", names[0])?;
         let contents = HostCertificate::new(subject, &names, self.host_days.saturating_mul(DAY));
         let pair = authority.issue_with_new_key(&contents, self.key_bits)?;
-        Ok((
-            pair.certificate.to_pem()?,
-            Zeroizing::new(pair.key.private_key_to_pem_pkcs8()?),
-        ))
+        Ok(KeyPairFiles {
+            certificate_path: target.path(HOST_CERTIFICATE),
+            certificate: pair.certificate.to_pem()?,
+            key_path: target.path(HOST_KEY),
+            key: Zeroizing::new(pair.key.private_key_to_pem_pkcs8()?),
+        })
     }
 
     /// The PAM service file; the granting certificates that it names are copied to where the server can read
@@ -304,47 +299,9 @@ impl ServerSetup {
     }
 }
 
-/// Whether clients that look for `name` accept the certificate (RFC 2818): by its subject alternative names, or,
-/// only where it has none, by its CN.
-fn names_host(certificate: &X509Ref, name: &str) -> bool {
-    let Some(alternatives) = certificate.subject_alt_names() else {
-        let mut common_names = certificate.subject_name().entries_by_nid(Nid::COMMONNAME);
-        return common_names.any(|entry| entry.data().as_slice().eq_ignore_ascii_case(name.as_bytes()));
-    };
-    let address = name.parse::<IpAddr>().ok().map(|address| match address {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
-    });
-    let wildcard = name.split_once('.').map(|(_, domain)| format!("*.{domain}"));
-    alternatives.iter().any(|alternative| match &address {
-        Some(address) => alternative.ipaddress() == Some(address),
-        None => alternative.dnsname().is_some_and(|dns| {
-            dns.eq_ignore_ascii_case(name)
-                || wildcard
-                    .as_ref()
-                    .is_some_and(|wildcard| dns.eq_ignore_ascii_case(wildcard))
-        }),
-    })
-}
-
-/// Certificate and key in PEM, which must belong together.
-fn read_key_pair(certificate: Vec<u8>, key: Vec<u8>, directory: &Path) -> Result<KeyPair, SetupError> {
-    let key = Zeroizing::new(key);
-    let pair = KeyPair {
-        certificate: X509::from_pem(&certificate)?,
-        key: PKey::private_key_from_pem(&key)?,
-    };
-    if !pair.certificate.public_key()?.public_eq(&pair.key) {
-        return Err(SetupError::ForeignKey {
-            directory: directory.to_owned(),
-        });
-    }
-    Ok(pair)
-}
-
 fn read(path: &Path) -> Result<Vec<u8>, SetupError> {
-    fs::read(path).map_err(|source| SetupError::Read {
+    fs::read(path).map_err(|cause| SetupError::Read {
         path: path.to_owned(),
-        source,
+        cause,
     })
 }

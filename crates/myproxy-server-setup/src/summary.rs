@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::Ipv6Addr;
 
 use openssl::x509::X509Ref;
 use serde::Serialize;
@@ -84,7 +85,11 @@ impl ServerSetup {
 impl Summary {
     pub(crate) fn new(setup: &ServerSetup, ca: &X509Ref, ca_made: bool, host: &X509Ref) -> Self {
         let port = setup.public_port.unwrap_or(setup.port);
-        let address = format!("{}:{port}", setup.names[0]);
+        let name = &setup.names[0];
+        let address = match name.parse::<Ipv6Addr>() {
+            Ok(_) => format!("[{name}]:{port}"),
+            Err(_) => format!("{name}:{port}"),
+        };
         let server_dn = one_line(host.subject_name());
         let (proof, pam_module) = match &setup.proof {
             Proof::PassPhrases { .. } => ("pass phrase", None),

@@ -1,19 +1,24 @@
-//! Writing into the server's directory: with the right owner and mode from the first moment, and never over
-//! what is there.
+//! Writing into the server's directory: whole or not at all, with the right owner and mode from the first moment,
+//! and never over what is there.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown, lchown};
+use std::fs::{File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::User;
+use rustix::fs::{Mode, OFlags, fchmod, mkdirat, openat};
+use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::SetupError;
+use crate::safe_directory::{self, OPEN_DIRECTORY};
 
 /// The directory that is filled, and what was done there.
 pub(crate) struct Target {
     root: PathBuf,
+    directory: OwnedFd,
     server: Option<User>,
     files: Vec<FileReport>,
 }
@@ -52,21 +57,12 @@ impl Target {
     /// `root` is made where it is missing. `server` is the user that the server runs as, where that is another than
     /// the present one.
     pub(crate) fn open(root: &Path, server: Option<User>) -> Result<Self, SetupError> {
-        let target = Target {
+        Ok(Target {
             root: root.to_owned(),
+            directory: safe_directory::make_or_open(root)?,
             server,
             files: Vec::new(),
-        };
-        match DirBuilder::new().mode(0o755).create(root) {
-            Ok(()) => fs::set_permissions(root, Permissions::from_mode(0o755)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && root.is_dir() => Ok(()),
-            Err(error) => Err(error),
-        }
-        .map_err(|source| SetupError::Write {
-            path: root.to_owned(),
-            source,
-        })?;
-        Ok(target)
+        })
     }
 
     /// The path of `name` in the directory.
@@ -82,25 +78,45 @@ impl Target {
     /// Makes a directory where it is missing.
     pub(crate) fn directory(&self, name: &str, mode: u32, owner: Owner) -> Result<PathBuf, SetupError> {
         let path = self.path(name);
-        let make = || {
-            DirBuilder::new().mode(mode).create(&path)?;
-            fs::set_permissions(&path, Permissions::from_mode(mode))?;
-            self.user_and_group(owner)
-                .map_or(Ok(()), |(user, group)| lchown(&path, Some(user), Some(group)))
+        let make = || -> io::Result<()> {
+            let made = match mkdirat(&self.directory, name, Mode::RWXU) {
+                Ok(()) => true,
+                Err(Errno::EXIST) => false,
+                Err(error) => return Err(error.into()),
+            };
+            let directory = openat(&self.directory, name, OPEN_DIRECTORY, Mode::empty())?;
+            if made {
+                if let Some((user, group)) = self.user_and_group(owner) {
+                    fchown(&directory, Some(user), Some(group))?;
+                }
+                fchmod(&directory, Mode::from_raw_mode(mode))?;
+            }
+            Ok(())
         };
-        if !path.is_dir() {
-            make().map_err(|source| SetupError::Write {
-                path: path.clone(),
-                source,
-            })?;
+        match make() {
+            Ok(()) => Ok(path),
+            Err(cause) => Err(SetupError::Write { path, cause }),
         }
-        Ok(path)
     }
 
-    /// Reads a file that is there.
+    /// Reads a file that is there: a regular one with something in it, and no link.
     pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, SetupError> {
         let path = self.path(name);
-        fs::read(&path).map_err(|source| SetupError::Read { path, source })
+        let read = || -> io::Result<Vec<u8>> {
+            let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+            let mut file = File::from(openat(&self.directory, name, flags, Mode::empty())?);
+            if !file.metadata()?.is_file() {
+                return Err(io::Error::other("it is no regular file"));
+            }
+            let mut contents = Vec::new();
+            file.read_to_end(&mut contents)?;
+            Ok(contents)
+        };
+        match read() {
+            Ok(contents) if contents.is_empty() => Err(SetupError::Empty { path }),
+            Ok(contents) => Ok(contents),
+            Err(cause) => Err(SetupError::Read { path, cause }),
+        }
     }
 
     /// Writes a file where it is missing; one that is there stays as it is.
@@ -112,41 +128,37 @@ impl Target {
         contents: &[u8],
     ) -> Result<PathBuf, SetupError> {
         let path = self.path(name);
-        let outcome = match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-        {
-            Ok(mut file) => {
-                let mut write = || {
-                    if let Some((user, group)) = self.user_and_group(owner) {
-                        fchown(&file, Some(user), Some(group))?;
-                    }
-                    file.set_permissions(Permissions::from_mode(mode))?;
-                    file.write_all(contents)?;
-                    file.sync_all()
-                };
-                write().map_err(|source| SetupError::Write {
+        let outcome = if !self.exists(name) {
+            self.write(&path, mode, owner, contents)
+                .map_err(|cause| SetupError::Write {
                     path: path.clone(),
-                    source,
+                    cause,
                 })?;
-                Outcome::Made
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if self.read(name)? == contents {
-                    Outcome::Kept
-                } else {
-                    Outcome::KeptThoughDifferent
-                }
-            }
-            Err(source) => return Err(SetupError::Write { path, source }),
+            Outcome::Made
+        } else if self.read(name)? == contents {
+            Outcome::Kept
+        } else {
+            Outcome::KeptThoughDifferent
         };
         self.files.push(FileReport {
             path: path.clone(),
             outcome,
         });
         Ok(path)
+    }
+
+    /// Writes a file beside its place, and puts it there when all of it is on the disk.
+    fn write(&self, path: &Path, mode: u32, owner: Owner, contents: &[u8]) -> io::Result<()> {
+        let directory = path.parent().unwrap_or(&self.root);
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        if let Some((user, group)) = self.user_and_group(owner) {
+            fchown(file.as_file(), Some(user), Some(group))?;
+        }
+        file.as_file().set_permissions(Permissions::from_mode(mode))?;
+        file.write_all(contents)?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path)?;
+        File::open(directory)?.sync_all()
     }
 
     /// The numbers of an owner who is not the present user.

@@ -3,10 +3,13 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used)]
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
+use openssl::pkey::PKey;
+use openssl::symm::Cipher;
 use openssl::x509::X509;
 use serde_json::Value;
 use testbed::{PrivateDirectory, pki};
@@ -176,7 +179,7 @@ fn takes_a_host_certificate_that_exists() {
         ]
         .map(str::to_owned)
     };
-    let run = |options: [String; 6]| {
+    let run = |options: &[String]| {
         let options: Vec<&str> = PASS_PHRASES
             .into_iter()
             .chain(options.iter().map(String::as_str))
@@ -186,8 +189,16 @@ fn takes_a_host_certificate_that_exists() {
     let stranger = authority
         .server_certificate("stranger", &["host.example.org", "*.example.org"])
         .unwrap();
-    assert!(failed(&run(options(&stranger.key))).contains("do not belong together"));
-    let printed = succeeded(&run(options(&host.key)));
+    let unknown = failed(&run(&options(&host.key)[..4]));
+    assert!(unknown.contains("name its authority with --host-ca"), "{unknown}");
+    assert!(failed(&run(&options(&stranger.key))).contains("do not belong together"));
+    let encrypted = directory.join("encrypted.key");
+    let key = PKey::private_key_from_pem(&fs::read(&host.key).unwrap()).unwrap();
+    let pem = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret");
+    fs::write(&encrypted, pem.unwrap()).unwrap();
+    assert!(failed(&run(&options(&encrypted))).contains("it is encrypted"));
+    assert!(!directory.join("server/host/hostkey.pem").exists());
+    let printed = succeeded(&run(&options(&host.key)));
     assert!(
         printed.contains("server DN       /O=Test/CN=host.example.org"),
         "{printed}"
@@ -195,6 +206,104 @@ fn takes_a_host_certificate_that_exists() {
     let ca = X509::from_pem(&fs::read(authority.certificate()).unwrap()).unwrap();
     let trusted = directory.join(format!("server/trust/{:08x}.0", ca.subject_name_hash()));
     assert_eq!(fs::read(trusted).unwrap(), ca.to_pem().unwrap());
+}
+
+#[test]
+fn an_expired_host_certificate_is_refused() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    let authority = pki::Authority::new(directory.path(), "other").unwrap();
+    let host = authority
+        .expired_certificate("host", &["myproxy.example.org"])
+        .unwrap();
+    let files = [&host.certificate, &host.key, authority.certificate()].map(|path| path.to_str().unwrap());
+    let options = [
+        PASS_PHRASES.as_slice(),
+        &["--host-certificate", files[0], "--host-key", files[1]],
+        &["--host-ca", files[2]],
+    ]
+    .concat();
+    let error = failed(&setup_server(directory.path(), &options));
+    assert!(error.contains("is not valid: certificate has expired"), "{error}");
+}
+
+#[test]
+fn a_directory_that_others_could_change_is_refused() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    let refused = |directory: &Path| {
+        let error = failed(&setup_server(directory, &PASS_PHRASES));
+        assert!(error.contains("cannot be used"), "{error}");
+        error
+    };
+    let linked = directory.make_directory("linked", 0o755).unwrap();
+    symlink(&linked, directory.join("server")).unwrap();
+    assert!(refused(directory.path()).contains("a link"));
+    assert_eq!(fs::read_dir(&linked).unwrap().count(), 0);
+
+    let open = directory.make_directory("open", 0o755).unwrap();
+    fs::create_dir(open.join("server")).unwrap();
+    fs::set_permissions(open.join("server"), Permissions::from_mode(0o775)).unwrap();
+    assert!(refused(&open).contains("others may write"));
+
+    let shared = directory.make_directory("shared", 0o777).unwrap();
+    assert!(refused(&shared).contains("others may write"));
+    fs::set_permissions(&shared, Permissions::from_mode(0o1777)).unwrap();
+    succeeded(&setup_server(&shared, &PASS_PHRASES));
+
+    if nix::unistd::Uid::effective().is_root() {
+        let foreign = directory.make_directory("foreign", 0o755).unwrap();
+        fs::create_dir(foreign.join("server")).unwrap();
+        chown(foreign.join("server"), Some(65534), None).unwrap();
+        assert!(refused(&foreign).contains("another user"));
+        chown(&foreign, Some(65534), None).unwrap();
+        fs::remove_dir(foreign.join("server")).unwrap();
+        assert!(refused(&foreign).contains("another user"));
+    }
+}
+
+#[test]
+fn a_link_in_the_directory_leads_nowhere() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    let elsewhere = directory.make_directory("elsewhere", 0o750).unwrap();
+    fs::create_dir(directory.join("server")).unwrap();
+    symlink(&elsewhere, directory.join("server/ca")).unwrap();
+    let error = failed(&setup_server(directory.path(), &PASS_PHRASES));
+    assert!(
+        error.contains("server/ca: ") && error.contains("ot a directory"),
+        "{error}"
+    );
+    let mode = fs::metadata(&elsewhere).unwrap().permissions().mode();
+    assert_eq!(
+        (mode & 0o7777, fs::read_dir(&elsewhere).unwrap().count()),
+        (0o750, 0)
+    );
+}
+
+#[test]
+fn a_run_that_is_cut_off_leaves_no_file_that_the_next_one_would_keep() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    let server = directory.join("server");
+    // No file may grow: the first write kills it.
+    let cut_off = Command::new("/bin/sh")
+        .args(["-c", "ulimit -f 0; exec \"$@\"", "cut-off"])
+        .args([env!("CARGO_BIN_EXE_mod-myproxy"), "setup-server"])
+        .arg(&server)
+        .args(PASS_PHRASES)
+        .output()
+        .unwrap();
+    assert!(!cut_off.status.success(), "{cut_off:?}");
+    succeeded(&setup_server(directory.path(), &PASS_PHRASES));
+
+    fs::write(server.join("map-user"), "").unwrap();
+    let error = failed(&setup_server(directory.path(), &PASS_PHRASES));
+    assert!(error.contains("server/map-user is empty"), "{error}");
+}
+
+#[test]
+fn an_ipv6_address_is_printed_in_brackets() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    let options = ["--name", "::1", "--pass-phrases", "pam_sss.so"];
+    let printed = succeeded(&setup_server(directory.path(), &options));
+    assert!(printed.contains("\n  MyProxyServer [::1]:7512\n"), "{printed}");
 }
 
 #[test]
@@ -221,6 +330,18 @@ fn granting_cookies_become_arguments_of_the_pam_module() {
     );
     assert_eq!(auth.split_whitespace().collect::<Vec<_>>().join(" "), expected);
     assert!(server.join("replay").is_dir() && server.join("granting/1.pem").is_file());
+}
+
+#[test]
+fn an_error_says_its_cause_once() {
+    let directory = PrivateDirectory::new("setup").unwrap();
+    let options = [
+        &["--name", "localhost", "--granting-cookies"],
+        ["--granting-certificate", "/nowhere", "--app-server-id", "a"].as_slice(),
+    ]
+    .concat();
+    let error = failed(&setup_server(directory.path(), &options));
+    assert_eq!(error.matches("No such file").count(), 1, "{error}");
 }
 
 #[test]
@@ -323,6 +444,14 @@ fn what_would_need_quoting_or_could_never_work_is_refused() {
     let directory = PrivateDirectory::new("setup").unwrap();
     let refused = |options: &[&str]| failed(&setup_server(directory.path(), options));
     assert!(refused(&["--name", "a b", "--pass-phrases", "pam_sss.so"]).contains("host name \"a b\""));
+    for name in ["", "a:b", "a-", "a..b", "a.", "256.1.1.1", "1.2.3"] {
+        let error = refused(&["--name", name, "--pass-phrases", "pam_sss.so"]);
+        assert!(error.contains(&format!("host name {name:?}")), "{error}");
+    }
+    for days in ["--ca-days=0", "--host-days=0", "--max-hours=0"] {
+        let output = setup_server(directory.path(), &[PASS_PHRASES.as_slice(), &[days]].concat());
+        assert_eq!(output.status.code(), Some(2), "{days}");
+    }
     let with = |options: &[&str]| refused(&[PASS_PHRASES.as_slice(), options].concat());
     assert!(with(&["--key-bits", "2048"]).contains("3072 bits"));
     assert!(with(&["--pam-service", "../other"]).contains("PAM service"));

@@ -1,13 +1,14 @@
 //! A real MyProxy server, prepared as `mod-myproxy setup-server` does it.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::chown;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use myproxy_server_setup::{ExistingHostCertificate, GrantingCookies, Proof, ServerSetup, Summary};
+use anyhow::{Context, Result, bail, ensure};
+use myproxy_server_setup::{GrantingCookies, Proof, ServerSetup, Summary};
 use nix::unistd::{Uid, User};
 
 use crate::isolation::{Isolation, PrivateFiles};
@@ -18,6 +19,10 @@ use crate::process::{Process, free_port};
 use crate::syslog::Syslog;
 
 const START_LIMIT: Duration = Duration::from_secs(10);
+/// Seconds that the stock client may take.
+const LOGON_SECONDS: u32 = 60;
+/// The exit status of `timeout` where the time was over.
+const TIMED_OUT: i32 = 124;
 const PAM_SERVICE: &str = "myproxy";
 /// The users that a server can run as, when root starts it.
 const USERS: [&str; 2] = ["myproxy", "nobody"];
@@ -66,7 +71,7 @@ pub enum Accepts {
 pub struct MyProxyServerBuilder {
     accepts: Accepts,
     names: Vec<String>,
-    host: Option<CertificateFiles>,
+    untrusted: Option<CertificateFiles>,
     isolation: Option<Isolation>,
 }
 
@@ -79,7 +84,7 @@ impl MyProxyServerBuilder {
 
     /// Shows this certificate, whose authority the trust directory does not hold. It must be for the names.
     pub fn untrusted_certificate(mut self, files: CertificateFiles) -> Self {
-        self.host = Some(files);
+        self.untrusted = Some(files);
         self
     }
 
@@ -94,23 +99,18 @@ impl MyProxyServerBuilder {
         let directory = PrivateDirectory::new("myproxy")?;
         let isolation = self.isolation.map_or_else(Isolation::detect, Ok)?;
         let user = server_user()?;
-        let port = free_port()?;
         let proof = self.accepts.proof(&directory)?;
-        let setup = ServerSetup {
+        let mut setup = ServerSetup {
             directory: directory.join("server"),
             names: self.names,
-            port,
+            port: 0,
             public_port: None,
             listen: Some(Ipv4Addr::LOCALHOST.into()),
             user: user.clone(),
             pam_service: PAM_SERVICE.to_owned(),
             proof,
             base: None,
-            host: self.host.map(|files| ExistingHostCertificate {
-                certificate: files.certificate,
-                key: files.key,
-                authority: None,
-            }),
+            host: None,
             key_bits: KEY_BITS,
             authority_days: 30,
             host_days: 30,
@@ -127,16 +127,24 @@ impl MyProxyServerBuilder {
         )?;
         directory.make_directory("devices", 0o755)?;
         let syslog = Syslog::new(&directory.join("syslog"))?;
+        let untrusted = match &self.untrusted {
+            Some(files) => Some(readable_by_server(files, &directory, user.as_ref())?),
+            None => None,
+        };
         let mut server = MyProxyServer {
             running: None,
             isolation,
             user,
-            port,
+            port: 0,
             summary,
             syslog,
             directory,
         };
-        server.start()?;
+        let started = server.start_on_free_port(&mut setup, untrusted.as_ref());
+        match started {
+            Err(_) if is_taken(server.port) => server.start_on_free_port(&mut setup, untrusted.as_ref())?,
+            started => started?,
+        }
         Ok(server)
     }
 }
@@ -165,9 +173,27 @@ impl MyProxyServer {
         MyProxyServerBuilder {
             accepts,
             names: vec!["localhost".to_owned()],
-            host: None,
+            untrusted: None,
             isolation: None,
         }
+    }
+
+    /// Chooses its port, now that the keys are made and nothing else takes time, and starts it: somebody else may
+    /// still have taken that port.
+    fn start_on_free_port(
+        &mut self,
+        setup: &mut ServerSetup,
+        untrusted: Option<&CertificateFiles>,
+    ) -> Result<()> {
+        setup.port = free_port()?;
+        self.port = setup.port;
+        self.summary = setup.prepare()?;
+        if let Some(files) = untrusted {
+            let environment = &mut self.summary.environment;
+            environment.insert("X509_USER_CERT", files.certificate.display().to_string());
+            environment.insert("X509_USER_KEY", files.key.display().to_string());
+        }
+        self.start()
     }
 
     /// Starts it again, on the same port, after [`MyProxyServer::stop`].
@@ -259,8 +285,10 @@ impl MyProxyServer {
 
     /// Gets a credential into the file `output` with the stock client, `myproxy-logon -S`.
     pub fn stock_logon(&self, user: &str, pass_phrase: &str, output: &Path) -> Result<Output> {
-        let mut client = Command::new("myproxy-logon")
+        let mut client = Command::new("timeout")
             .args([
+                &LOGON_SECONDS.to_string(),
+                "myproxy-logon",
                 "-S",
                 "-s",
                 "localhost",
@@ -276,11 +304,16 @@ impl MyProxyServer {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .context("cannot start myproxy-logon (Debian package myproxy)")?;
+            .context("cannot start timeout (Debian package coreutils)")?;
         if let Some(mut input) = client.stdin.take() {
             std::io::Write::write_all(&mut input, format!("{pass_phrase}\n").as_bytes())?;
         }
-        Ok(client.wait_with_output()?)
+        let output = client.wait_with_output()?;
+        ensure!(
+            output.status.code() != Some(TIMED_OUT),
+            "myproxy-logon did not end within {LOGON_SECONDS} seconds"
+        );
+        Ok(output)
     }
 }
 
@@ -344,6 +377,27 @@ fn pass_phrase_script(users: &[(String, String)]) -> Result<String> {
         script += &format!("[ \"$PAM_USER $pass_phrase\" = '{user} {pass_phrase}' ] && exit 0\n");
     }
     Ok(script + "exit 1\n")
+}
+
+/// A copy of a certificate and its key that a server running as `user` can read.
+fn readable_by_server(
+    files: &CertificateFiles,
+    directory: &PrivateDirectory,
+    user: Option<&User>,
+) -> Result<CertificateFiles> {
+    let copy = CertificateFiles {
+        certificate: directory.write("hostcert.pem", 0o644, fs::read(&files.certificate)?)?,
+        key: directory.write("hostkey.pem", 0o600, fs::read(&files.key)?)?,
+    };
+    if let Some(user) = user {
+        chown(&copy.key, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+    }
+    Ok(copy)
+}
+
+/// Whether somebody else has a port of 127.0.0.1.
+fn is_taken(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err()
 }
 
 /// Whom root lets the server run as; anybody else runs it under one's own name.

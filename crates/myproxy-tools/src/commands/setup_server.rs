@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{PathBuf, absolute};
 
 use anyhow::{Context, Result, bail};
-use clap::ArgGroup;
+use clap::{ArgGroup, value_parser};
 use myproxy_server_setup::{
     DistinguishedName, EncryptedCookies, ExistingHostCertificate, GrantingCookies, Proof, ServerSetup,
     Summary,
@@ -111,13 +111,13 @@ struct CertificateArguments {
     #[arg(long, value_name = "BITS", default_value_t = 3072)]
     key_bits: u32,
     /// Days for which the authority is good
-    #[arg(long, value_name = "DAYS", default_value_t = 3650)]
+    #[arg(long, value_name = "DAYS", default_value_t = 3650, value_parser = value_parser!(u32).range(1..))]
     ca_days: u32,
     /// Days for which a host certificate made here is good
-    #[arg(long, value_name = "DAYS", default_value_t = 825)]
+    #[arg(long, value_name = "DAYS", default_value_t = 825, value_parser = value_parser!(u32).range(1..))]
     host_days: u32,
     /// Hours for which a credential is good at most
-    #[arg(long, value_name = "HOURS", default_value_t = 24)]
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = value_parser!(u32).range(1..))]
     max_hours: u32,
 }
 
