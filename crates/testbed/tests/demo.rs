@@ -10,9 +10,12 @@ use testbed::{PrivateDirectory, wait_until};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// The demo, for two minutes at most; signals are passed on to it.
 fn demo(directory: &PrivateDirectory) -> Command {
-    let mut demo = Command::new(env!("CARGO_BIN_EXE_demo"));
-    demo.env("TMPDIR", directory.path()).stdin(Stdio::null());
+    let mut demo = Command::new("timeout");
+    demo.args(["120", env!("CARGO_BIN_EXE_demo")])
+        .env("TMPDIR", directory.path())
+        .stdin(Stdio::null());
     demo
 }
 

@@ -4,10 +4,18 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::private_directory::PrivateDirectory;
+use crate::process::wait_until;
+
+/// For making the namespaces, and for ending all that is in them.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Holds the namespaces until its standard input ends; then the kernel kills whatever runs in them, and the control
 /// groups `$1` are removed.
@@ -65,20 +73,27 @@ impl Sandbox {
             .spawn()
             .context("cannot start /bin/sh")?;
         let output = holder.stdout.take().context("its output is a pipe")?;
-        // Ends without a line where something failed.
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
-        match line.trim_end().parse() {
-            Ok(first) => Ok(Sandbox {
-                holder,
-                first,
-                cgroup,
-            }),
-            Err(_) => {
-                holder.wait()?;
-                bail!("cannot make namespaces: {}", fs::read_to_string(&log)?.trim_end())
-            }
-        }
+        let mut sandbox = Sandbox {
+            holder,
+            first: 0,
+            cgroup,
+        };
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            // Ends without a line where something failed.
+            let mut line = String::new();
+            let _ = BufReader::new(output).read_line(&mut line);
+            let _ = sender.send(line);
+        });
+        let line = receiver
+            .recv_timeout(LIMIT)
+            .with_context(|| format!("no namespaces within {LIMIT:?}"))?;
+        let Ok(first) = line.trim_end().parse() else {
+            drop(sandbox);
+            bail!("cannot make namespaces: {}", fs::read_to_string(&log)?.trim_end());
+        };
+        sandbox.first = first;
+        Ok(sandbox)
     }
 
     /// The command that runs `program` in here. Its arguments go to the program.
@@ -97,7 +112,10 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // Waiting closes its standard input first.
-        let _ = self.holder.wait();
+        drop(self.holder.stdin.take());
+        if !wait_until(LIMIT, || !matches!(self.holder.try_wait(), Ok(None))) {
+            let _ = kill_process_group(Pid::from_child(&self.holder), Signal::KILL);
+            let _ = self.holder.wait();
+        }
     }
 }
