@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::lint::MissingTools;
+
 mod cargo;
 mod demo;
 mod lint;
@@ -33,16 +35,16 @@ enum Command {
         once: bool,
     },
     /// Run every test, then what "lint" runs
-    Test,
+    Test(MissingTools),
     /// Check the formatting, clippy's warnings, and the dependencies (cargo-deny)
-    Lint,
+    Lint(MissingTools),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo { once } => return demo::run(once),
-        Command::Test => test::run(),
-        Command::Lint => lint::run(),
+        Command::Test(missing_tools) => test::run(missing_tools),
+        Command::Lint(missing_tools) => lint::run(missing_tools),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -78,14 +78,23 @@ const NEEDED: &[Package] = &[
 
 /// Where Debian's packages ask whether they may start their services (invoke-rc.d).
 const POLICY: &str = "/usr/sbin/policy-rc.d";
+/// Where the services are listed that would not be disabled, one a line: the next run tries again.
+const STILL_ENABLED: &str = "/var/lib/cargo-xtask-still-enabled";
 
-/// Installs the packages in `$2`..., with `$1` (that policy) replaced for so long by one that lets nothing start.
+/// Installs the packages in `$3`..., with `$1` (that policy) replaced for so long by one that lets nothing start.
+/// What of their services (and of those listed in `$2`) cannot be disabled is listed in `$2`.
 ///
 /// What was there is moved aside and moved back: same file, same contents, owner, mode and time; after a failure
-/// or a signal too. A run that was killed before it could is made good by the next.
+/// or a signal too. A run that was killed before it could is made good by the next. Two runs do it one after the
+/// other.
 const INSTALL: &str = r#"set -e
 policy=$1
-shift
+still_enabled=$2
+shift 2
+# A lock on the directory of the policy. apt-get inherits it: while one still installs, though this script was killed,
+# nobody puts the policy back.
+exec 9<"${policy%/*}"
+flock 9
 aside=$policy.moved-aside-by-cargo-xtask
 mark='# Temporary, by cargo xtask: no service is started while packages are installed.'
 put_back() {
@@ -111,18 +120,28 @@ export DEBIAN_FRONTEND NEEDRESTART_SUSPEND
 install() {
     apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 -- "$@"
 }
-if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
-    apt-get update
+if [ $# -gt 0 ]; then
+    if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
+        apt-get update
+    fi
+    # Lists that are there may be too old.
+    install "$@" || { apt-get update; install "$@"; }
 fi
-# Lists that are there may be too old.
-install "$@" || { apt-get update; install "$@"; }
 
 # Nor does a service start with the machine that nobody asked for.
-for package in "$@"; do
+failed=
+for package in "$@" $(cat "$still_enabled" 2>/dev/null); do
     case $package in
-    *-server) if command -v systemctl >/dev/null; then systemctl --quiet disable "$package"; fi ;;
+    *-server)
+        if command -v systemctl >/dev/null && ! systemctl --quiet disable "$package"; then
+            echo "the service $package could not be disabled: it will start with the machine; the next run tries again" >&2
+            failed="$failed$package
+"
+        fi
+        ;;
     esac
 done
+if [ -n "$failed" ]; then printf %s "$failed" >"$still_enabled"; else rm -f -- "$still_enabled"; fi
 "#;
 
 /// Installs what is missing on Debian, having said what; elsewhere says what to install.
@@ -161,6 +180,7 @@ fn install_on_debian() -> Result<()> {
         .filter(|package| !is_installed(package))
         .collect();
     if missing.is_empty() {
+        disable_what_is_still_enabled();
         return Ok(());
     }
     let names = missing.join(" ");
@@ -169,7 +189,7 @@ fn install_on_debian() -> Result<()> {
         format!("missing packages; as root: apt-get install --no-install-recommends {names}")
     })?;
     command
-        .args(["-c", INSTALL, "install-packages", POLICY])
+        .args(["-c", INSTALL, "install-packages", POLICY, STILL_ENABLED])
         .args(&missing);
     let status = command.status().context("cannot run /bin/sh")?;
     ensure!(
@@ -177,6 +197,17 @@ fn install_on_debian() -> Result<()> {
         "the packages {names} could not be installed: see above"
     );
     Ok(())
+}
+
+/// Tries again to disable services that an earlier run installed: that it fails has been said, and stops nothing.
+fn disable_what_is_still_enabled() {
+    if Path::new(STILL_ENABLED).exists()
+        && let Ok(mut command) = root_shell()
+    {
+        let _ = command
+            .args(["-c", INSTALL, "install-packages", POLICY, STILL_ENABLED])
+            .status();
+    }
 }
 
 /// A shell with root's rights.
@@ -257,7 +288,7 @@ mod tests {
             let mut command = Command::new("/bin/sh");
             command
                 .args(["-c", INSTALL, "install-packages"])
-                .arg(self.path("policy-rc.d"))
+                .args([self.path("policy-rc.d"), self.path("still-enabled")])
                 .args(["this", "that"]);
             command
                 .env("PATH", search)
@@ -309,6 +340,34 @@ mod tests {
         let mut install = machine.install();
         assert!(install.arg("redis-server").status().expect("sh runs").success());
         assert_eq!(machine.read("disabled"), "--quiet disable redis-server\n");
+    }
+
+    #[test]
+    fn a_service_that_cannot_be_disabled_fails_nothing_and_is_tried_again() {
+        let machine = Machine::new("");
+        machine.write("systemctl", 0o755, "#!/bin/sh\nexit 1\n");
+        let mut install = machine.install();
+        assert!(install.arg("redis-server").status().expect("sh runs").success());
+        assert_eq!(machine.read("still-enabled"), "redis-server\n");
+        machine.write("systemctl", 0o755, "#!/bin/sh\necho $* >>disabled\n");
+        assert!(machine.install().status().expect("sh runs").success());
+        assert_eq!(machine.read("disabled"), "--quiet disable redis-server\n");
+        assert!(!machine.path("still-enabled").exists());
+    }
+
+    #[test]
+    fn two_runs_at_once_let_no_service_start_either() {
+        let machine = Machine::new("sleep 0.3; sh policy-rc.d; echo $? >>calls");
+        machine.write("policy-rc.d", 0o750, "#!/bin/sh\nexit 0 # as it was");
+        let before = machine.identity();
+        let both = [0, 1].map(|_| machine.install().spawn().expect("sh runs"));
+        for mut run in both {
+            assert!(run.wait().expect("it ends").success());
+        }
+        let calls = machine.read("calls");
+        assert!(calls.lines().count() >= 2, "{calls}");
+        assert!(calls.lines().all(|call| call == "101"), "{calls}");
+        assert_eq!(machine.identity(), before);
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 
-use crate::{cargo, lint, packages};
+use crate::lint::{self, MissingTools};
+use crate::{cargo, packages};
 
 /// Installs, builds what the tests start (the modules are no library that a test could link), tests and lints.
-pub fn run() -> Result<()> {
+pub fn run(missing_tools: MissingTools) -> Result<()> {
     packages::install()?;
     cargo::build()?;
     cargo::run(&["test", "--workspace", "--no-fail-fast"])?;
-    lint::run()
+    lint::run(missing_tools)
 }
