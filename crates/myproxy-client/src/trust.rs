@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `<hash>.0`, `<hash>.1`, ... | an authority's certificate, PEM |
 //! | `<hash>.signing_policy` | the subjects that it may sign; mandatory |
-//! | `<hash>.r0`, `<hash>.r1`, ... | its revocation list, PEM; where there is one it has to be current |
+//! | `<hash>.r0`, `<hash>.r1`, ... | its revocation lists, PEM, one or more in a file |
 //!
-//! It is read anew for every verification (0.2 ms, against 0.02 ms with a store kept in memory), so that a
-//! revocation list counts as soon as
-//! `fetch-crl` has written it, and by the user that the calling process runs as.
+//! Where an authority has revocation lists, one has to be current, and what any of them revokes is revoked.
+//!
+//! The directory is read anew for every verification, by the user that the calling process runs as, so that a
+//! revocation list counts as soon as `fetch-crl` has written it. With one authority that takes 0.2 ms, against
+//! 0.02 ms with a store kept in memory.
 
 use std::fs;
 use std::io;
@@ -19,7 +21,9 @@ use openssl::ssl::SslFiletype;
 use openssl::stack::{Stack, StackRef};
 use openssl::x509::store::{X509Lookup, X509Store, X509StoreBuilder};
 use openssl::x509::verify::X509VerifyFlags;
-use openssl::x509::{X509, X509Crl, X509Ref, X509StoreContext, X509StoreContextRef, X509VerifyResult};
+use openssl::x509::{
+    CrlStatus, X509, X509Crl, X509CrlRef, X509Ref, X509StoreContext, X509StoreContextRef, X509VerifyResult,
+};
 
 use crate::distinguished_name::slash_form;
 use crate::signing_policy::{SigningPolicy, SigningPolicyError};
@@ -71,6 +75,16 @@ pub enum TrustProblem {
         /// The subject, in slash form.
         subject: String,
     },
+    /// A certificate that its authority has revoked.
+    #[error("{authority} has revoked {subject}, says {path}", path = path.display())]
+    Revoked {
+        /// The file with the revocation list.
+        path: PathBuf,
+        /// The authority, in slash form.
+        authority: String,
+        /// The certificate, in slash form.
+        subject: String,
+    },
     /// A revocation list that cannot be read.
     #[error("the revocation list {path} cannot be read: {cause}", path = path.display())]
     RevocationList {
@@ -96,16 +110,12 @@ impl TrustDirectory {
     /// A fresh store that finds the directory's authorities. A chain that OpenSSL builds and verifies with it
     /// still has to pass [`Self::check_issuers`].
     pub fn store(&self, flags: X509VerifyFlags) -> Result<X509Store, TrustProblem> {
-        let unreadable = |cause| TrustProblem::Directory {
-            path: self.0.clone(),
-            cause,
-        };
         let path = self
             .0
             .to_str()
-            .ok_or_else(|| unreadable(io::ErrorKind::InvalidFilename.into()))?;
+            .ok_or_else(|| self.unreadable(io::ErrorKind::InvalidFilename.into()))?;
         // OpenSSL takes a directory that it cannot read for an empty one.
-        fs::read_dir(&self.0).map_err(unreadable)?;
+        fs::read_dir(&self.0).map_err(|cause| self.unreadable(cause))?;
         let mut store = X509StoreBuilder::new()?;
         store
             .add_lookup(X509Lookup::hash_dir())?
@@ -174,17 +184,27 @@ impl TrustDirectory {
         }
     }
 
-    /// OpenSSL's revocation check of one certificate, made only where its issuer has a revocation list.
+    /// The revocation check of one certificate, made only where its issuer has a revocation list.
     fn check_revocation(&self, certificate: &X509Ref, issuer: &X509Ref) -> Result<(), TrustProblem> {
         let lists = self.revocation_lists(issuer)?;
         if lists.is_empty() {
             return Ok(());
         }
+        let issuer_key = issuer.public_key()?;
         let mut store = X509StoreBuilder::new()?;
         let lookup = store.add_lookup(X509Lookup::file())?;
-        for list in lists {
-            lookup.load_crl_file(list, SslFiletype::PEM)?;
+        for RevocationList { path, list } in lists {
+            if is_revoked(certificate, &list) && list.verify(&issuer_key)? {
+                return Err(TrustProblem::Revoked {
+                    path,
+                    authority: slash_form(issuer.subject_name()),
+                    subject: slash_form(certificate.subject_name()),
+                });
+            }
+            lookup.load_crl_file(path, SslFiletype::PEM)?;
         }
+        // What OpenSSL adds: that there is a list by this issuer, that it is current, and that nothing in it is of
+        // a critical kind that it does not know. It looks into only one of them.
         store.add_cert(issuer.to_owned())?;
         store.set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::PARTIAL_CHAIN)?;
         let none = Stack::new()?;
@@ -197,34 +217,71 @@ impl TrustDirectory {
         })?
     }
 
-    /// The revocation lists of an authority: names with the same hash share the numbered files.
-    fn revocation_lists(&self, issuer: &X509Ref) -> Result<Vec<PathBuf>, TrustProblem> {
+    /// The revocation lists in the name of an authority. Names with the same hash share the numbered files, and the
+    /// numbers may have gaps.
+    fn revocation_lists(&self, issuer: &X509Ref) -> Result<Vec<RevocationList>, TrustProblem> {
+        let prefix = format!("{:08x}.r", issuer.subject_name_hash());
         let mut lists = Vec::new();
-        for number in 0.. {
-            let path = self.file_of(issuer, &format!("r{number}"));
-            let pem = match fs::read(&path) {
-                Ok(pem) => pem,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
-                Err(cause) => return Err(TrustProblem::RevocationList { path, cause }),
+        for entry in fs::read_dir(&self.0).map_err(|cause| self.unreadable(cause))? {
+            let path = entry.map_err(|cause| self.unreadable(cause))?.path();
+            let number = path
+                .file_name()
+                .and_then(|name| name.to_str()?.strip_prefix(&prefix));
+            if number.is_none_or(|number| number.parse::<u32>().is_err()) {
+                continue;
+            }
+            let unreadable = |cause| TrustProblem::RevocationList {
+                path: path.clone(),
+                cause,
             };
-            match X509Crl::from_pem(&pem) {
-                Ok(list) if list.issuer_name().try_cmp(issuer.subject_name())?.is_eq() => lists.push(path),
-                Ok(_) => {}
-                Err(error) => {
-                    return Err(TrustProblem::RevocationList {
-                        path,
-                        cause: io::Error::other(error),
-                    });
+            let pem = fs::read(&path).map_err(unreadable)?;
+            for list in lists_in(&pem).map_err(unreadable)? {
+                if list.issuer_name().try_cmp(issuer.subject_name())?.is_eq() {
+                    let path = path.clone();
+                    lists.push(RevocationList { path, list });
                 }
             }
         }
         Ok(lists)
     }
 
+    fn unreadable(&self, cause: io::Error) -> TrustProblem {
+        TrustProblem::Directory {
+            path: self.0.clone(),
+            cause,
+        }
+    }
+
     fn file_of(&self, authority: &X509Ref, extension: &str) -> PathBuf {
         self.0
             .join(format!("{:08x}.{extension}", authority.subject_name_hash()))
     }
+}
+
+/// A revocation list, and the file that holds it.
+struct RevocationList {
+    path: PathBuf,
+    list: X509Crl,
+}
+
+/// Every revocation list in a PEM file; one without any is an error.
+fn lists_in(pem: &[u8]) -> io::Result<Vec<X509Crl>> {
+    const BEGIN: &[u8] = b"-----BEGIN X509 CRL-----";
+    let starts = (0..pem.len()).filter(|&start| pem[start..].starts_with(BEGIN));
+    let lists: Vec<_> = starts
+        .map(|start| X509Crl::from_pem(&pem[start..]))
+        .collect::<Result<_, _>>()?;
+    if lists.is_empty() {
+        return Err(io::Error::other("there is no \"X509 CRL\" in it"));
+    }
+    Ok(lists)
+}
+
+fn is_revoked(certificate: &X509Ref, list: &X509CrlRef) -> bool {
+    matches!(
+        list.get_by_serial(certificate.serial_number()),
+        CrlStatus::Revoked(_)
+    )
 }
 
 /// Whether a certificate is an RFC 3820 proxy certificate. OpenSSL knows but does not say, except by refusing

@@ -5,6 +5,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,8 @@ use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{SslAcceptor, SslVersion};
 use openssl::x509::X509;
-use support::authority::{Authority, Wanted, new_key};
-use support::false_server::{Cut, Drip, FalseServer, NAME, OK, Script, World, acceptor};
+use support::authority::{Authority, CLIENTS_ONLY, Wanted, new_key, proxy_of};
+use support::false_server::{Cut, Drip, FalseServer, NAME, OK, Script, World, acceptor, acceptor_with_chain};
 use support::{PASS_PHRASE, request};
 
 struct Scene {
@@ -365,6 +366,111 @@ fn a_server_whose_certificate_fails_a_check_is_sent_nothing() {
         .meet(acceptor(&stranger, &key, SslVersion::TLS1_3))
         .unwrap_err();
     assert!(matches!(&unknown, Error::Untrusted { .. }), "{unknown}");
+}
+
+#[test]
+fn a_certificate_that_is_no_servers_is_no_servers() {
+    let scene = Scene::new();
+    let key = new_key();
+    let client = scene.world.authority.issue(
+        &Wanted {
+            extensions: &[CLIENTS_ONLY],
+            ..Wanted::server(&[NAME])
+        },
+        &key,
+    );
+    // An alternative name that cannot be read: SEQUENCE { a length without its content.
+    let garbled = scene.world.authority.issue(
+        &Wanted {
+            common_name: NAME,
+            extensions: &[("2.5.29.17", false, b"\x30\x05")],
+            ..Wanted::server(&[])
+        },
+        &key,
+    );
+    for certificate in [client, garbled] {
+        let error = scene
+            .meet(acceptor(&certificate, &key, SslVersion::TLS1_3))
+            .unwrap_err();
+        assert!(matches!(&error, Error::Untrusted { .. }), "{error}");
+    }
+}
+
+/// A user's proxy certificate in the name of the server: every user can make one.
+fn meet_proxy_certificate() -> Error {
+    let scene = Scene::new();
+    let key = new_key();
+    let proxy = proxy_of(&scene.user, &scene.pkey, NAME, &key);
+    let issuers = [scene.user.clone()];
+    scene
+        .meet(acceptor_with_chain(&proxy, &issuers, &key, SslVersion::TLS1_3))
+        .unwrap_err()
+}
+
+#[test]
+fn a_proxy_certificate_is_no_servers() {
+    let error = meet_proxy_certificate();
+    assert!(
+        matches!(&error, Error::Untrusted { .. })
+            && error.to_string().contains("proxy certificates not allowed"),
+        "{error}"
+    );
+}
+
+/// Once more in an environment that makes older versions of OpenSSL allow proxy certificates.
+#[test]
+fn no_environment_makes_a_proxy_certificate_a_servers() {
+    const ALLOW: &str = "OPENSSL_ALLOW_PROXY_CERTS";
+    if std::env::var_os(ALLOW).is_some() {
+        let error = meet_proxy_certificate();
+        assert!(matches!(&error, Error::Untrusted { .. }), "{error}");
+        return;
+    }
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "no_environment_makes_a_proxy_certificate_a_servers"])
+        .env(ALLOW, "1")
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn what_any_revocation_list_revokes_is_revoked() {
+    let scene = Scene::new();
+    let authority = &scene.world.authority;
+    let trust = scene.world.trust.path();
+    let none = authority.revocation_list(&[], 3600);
+    let server = authority.revocation_list(&[&scene.world.certificate], 3600);
+    let both = |one: &[u8], other: &[u8]| [one, b"A line between.\n", other].concat();
+    for files in [
+        vec![("r0", both(&none, &server))],
+        vec![("r0", both(&server, &none))],
+        vec![("r0", none.clone()), ("r1", server.clone())],
+        vec![("r0", server.clone()), ("r1", none.clone())],
+        vec![("r1", server.clone())],
+        vec![(
+            "r10",
+            both(&Authority::new("Other CA").revocation_list(&[], 3600), &server),
+        )],
+    ] {
+        for (name, content) in &files {
+            std::fs::write(authority.file(trust, name), content).unwrap();
+        }
+        let error = scene.play(scene.good()).unwrap_err();
+        assert!(
+            matches!(&error, Error::Untrusted { .. }) && error.to_string().contains("has revoked"),
+            "{error}"
+        );
+        for (name, _) in &files {
+            std::fs::remove_file(authority.file(trust, name)).unwrap();
+        }
+    }
+    std::fs::write(authority.file(trust, "r3"), both(&none, &none)).unwrap();
+    scene.play(scene.good()).unwrap();
+    // A list that is broken off.
+    std::fs::write(authority.file(trust, "r3"), both(&none, &server[..99])).unwrap();
+    let error = scene.play(scene.good()).unwrap_err();
+    assert!(error.to_string().contains("revocation list"), "{error}");
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn the_trust_directory_counts_as_it_is_now() {
     server.authority.install_revocation_list(&trust, &[&host], 3600);
     let message = rejected();
     assert!(
-        message.contains("certificate revoked") && message.contains("CN=host/myproxy.mptest.org"),
+        message.contains("has revoked") && message.contains("CN=host/myproxy.mptest.org"),
         "{message}"
     );
     server.authority.install_revocation_list(&trust, &[], -60);

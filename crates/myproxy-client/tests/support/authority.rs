@@ -29,7 +29,23 @@ pub struct Wanted<'a> {
     pub valid: (i64, i64),
     /// A certification authority's.
     pub authority: bool,
+    /// Others that OpenSSL makes none of: object identifier, whether it is critical, DER.
+    pub extensions: &'a [(&'a str, bool, &'a [u8])],
 }
+
+/// What makes a proxy certificate (RFC 3820, section 3.8): no limit of length, all rights inherited.
+pub const PROXY: (&str, bool, &[u8]) = (
+    "1.3.6.1.5.5.7.1.14",
+    true,
+    b"\x30\x0c\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x15\x01",
+);
+
+/// For TLS clients alone (RFC 5280, section 4.2.1.12).
+pub const CLIENTS_ONLY: (&str, bool, &[u8]) = (
+    "2.5.29.37",
+    false,
+    b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02",
+);
 
 impl<'a> Wanted<'a> {
     pub fn server(names: &'a [&'a str]) -> Self {
@@ -38,6 +54,7 @@ impl<'a> Wanted<'a> {
             names,
             valid: (-60, 3600),
             authority: false,
+            extensions: &[],
         }
     }
 
@@ -47,6 +64,7 @@ impl<'a> Wanted<'a> {
             names: &[],
             valid: (-60, 24 * 3600),
             authority: false,
+            extensions: &[],
         }
     }
 }
@@ -59,15 +77,17 @@ impl Authority {
             names: &[],
             valid: (-60, 24 * 3600),
             authority: true,
+            extensions: &[],
         };
         Authority {
-            certificate: sign(&wanted, &key, &name(common_name), &key),
+            certificate: sign(&wanted, name(common_name), &key, &name(common_name), &key),
             key,
         }
     }
 
     pub fn issue(&self, wanted: &Wanted, key: &PKey<Private>) -> X509 {
-        sign(wanted, key, self.certificate.subject_name(), &self.key)
+        let subject = name(wanted.common_name);
+        sign(wanted, subject, key, self.certificate.subject_name(), &self.key)
     }
 
     /// Certificate and signing policy, for every subject below `/DC=org/DC=mptest`.
@@ -99,6 +119,15 @@ impl Authority {
 
     /// A revocation list that is valid for `seconds`.
     pub fn install_revocation_list(&self, trust_directory: &Path, revoked: &[&X509], seconds: i64) {
+        fs::write(
+            self.file(trust_directory, "r0"),
+            self.revocation_list(revoked, seconds),
+        )
+        .unwrap();
+    }
+
+    /// The same, as PEM.
+    pub fn revocation_list(&self, revoked: &[&X509], seconds: i64) -> Vec<u8> {
         let mut list = X509CrlBuilder::new().unwrap();
         list.set_issuer_name(self.certificate.subject_name()).unwrap();
         list.set_last_update(&from_now(-3600)).unwrap();
@@ -119,11 +148,7 @@ impl Authority {
         list.append_extension(X509Extension::new_from_der(&crl_number, false, &number).unwrap())
             .unwrap();
         list.sign(&self.key, MessageDigest::sha256()).unwrap();
-        fs::write(
-            self.file(trust_directory, "r0"),
-            list.build().unwrap().to_pem().unwrap(),
-        )
-        .unwrap();
+        list.build().unwrap().to_pem().unwrap()
     }
 
     pub fn file(&self, trust_directory: &Path, extension: &str) -> std::path::PathBuf {
@@ -146,7 +171,28 @@ pub fn name(common_name: &str) -> X509Name {
     name.build()
 }
 
-fn sign(wanted: &Wanted, key: &PKey<Private>, issuer: &X509NameRef, issuer_key: &PKey<Private>) -> X509 {
+/// A proxy certificate with this common name, signed by a user.
+pub fn proxy_of(user: &X509, user_key: &PKey<Private>, common_name: &str, key: &PKey<Private>) -> X509 {
+    let wanted = Wanted {
+        extensions: &[PROXY],
+        ..Wanted::user(common_name)
+    };
+    let mut subject = X509Name::builder().unwrap();
+    for entry in user.subject_name().entries() {
+        let value = entry.data().to_string().unwrap();
+        subject.append_entry_by_nid(entry.object().nid(), &value).unwrap();
+    }
+    subject.append_entry_by_text("CN", common_name).unwrap();
+    sign(&wanted, subject.build(), key, user.subject_name(), user_key)
+}
+
+fn sign(
+    wanted: &Wanted,
+    subject: X509Name,
+    key: &PKey<Private>,
+    issuer: &X509NameRef,
+    issuer_key: &PKey<Private>,
+) -> X509 {
     let mut builder = X509::builder().unwrap();
     let mut serial = BigNum::new().unwrap();
     serial.rand(100, openssl::bn::MsbOption::ONE, false).unwrap();
@@ -154,7 +200,7 @@ fn sign(wanted: &Wanted, key: &PKey<Private>, issuer: &X509NameRef, issuer_key: 
     builder
         .set_serial_number(&Asn1Integer::from_bn(&serial).unwrap())
         .unwrap();
-    builder.set_subject_name(&name(wanted.common_name)).unwrap();
+    builder.set_subject_name(&subject).unwrap();
     builder.set_issuer_name(issuer).unwrap();
     builder.set_pubkey(key).unwrap();
     builder.set_not_before(&from_now(wanted.valid.0)).unwrap();
@@ -197,6 +243,13 @@ fn sign(wanted: &Wanted, key: &PKey<Private>, issuer: &X509NameRef, issuer_key: 
         }
         let extension = names.build(&builder.x509v3_context(None, None)).unwrap();
         builder.append_extension(extension).unwrap();
+    }
+    for &(kind, critical, der) in wanted.extensions {
+        let kind = Asn1Object::from_str(kind).unwrap();
+        let der = Asn1OctetString::new_from_bytes(der).unwrap();
+        builder
+            .append_extension(X509Extension::new_from_der(&kind, critical, &der).unwrap())
+            .unwrap();
     }
     builder.sign(issuer_key, MessageDigest::sha256()).unwrap();
     builder.build()

@@ -105,9 +105,22 @@ impl World {
 }
 
 pub fn acceptor(certificate: &X509, key: &PKey<Private>, version: SslVersion) -> SslAcceptor {
+    acceptor_with_chain(certificate, &[], key, version)
+}
+
+/// One that sends the certificates of issuers, too.
+pub fn acceptor_with_chain(
+    certificate: &X509,
+    issuers: &[X509],
+    key: &PKey<Private>,
+    version: SslVersion,
+) -> SslAcceptor {
     let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
     builder.set_certificate(certificate).unwrap();
     builder.set_private_key(key).unwrap();
+    for issuer in issuers {
+        builder.add_extra_chain_cert(issuer.clone()).unwrap();
+    }
     builder.set_min_proto_version(None).unwrap();
     builder.set_max_proto_version(Some(version)).unwrap();
     builder.set_num_tickets(0).unwrap();
