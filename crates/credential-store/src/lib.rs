@@ -43,7 +43,7 @@ pub use certificate::Certificate;
 pub use credential::{Credential, CredentialStore, Lookup};
 pub use directory::{Directory, DirectoryPolicy, check_separate};
 pub use error::Error;
-pub use list::{Listing, State};
+pub use list::{Listing, State, list};
 pub use logon::Logon;
 pub use name::CredentialName;
 pub use pending::PENDING_MAX_AGE;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::*;
 use credential_store::{
     CredentialName, Directory, DirectoryPolicy, Error, FilePermissions, Lookup, Record, SessionStore, State,
-    WebUser,
+    WebUser, list,
 };
 use openssl::symm::Cipher;
 
@@ -285,7 +285,7 @@ fn a_record_speaks_only_for_what_it_was_written_with() {
     stores.publish(&session, "alice", 2 * HOUR).unwrap();
     fs::write(at("alice"), old).unwrap();
     assert!(matches!(stores.lookup("alice").unwrap(), Lookup::Missing));
-    let listed = stores.credentials.list().unwrap();
+    let listed = list(stores.credentials.directory()).unwrap();
     assert!(
         matches!(&listed[..], [one] if matches!(one.state, State::Broken(_))),
         "{listed:?}"

@@ -123,6 +123,37 @@ fn an_empty_store_is_an_empty_list_and_stays_empty() {
     );
 }
 
+/// An administrator may keep a store as evidence, on a file system that nobody writes to.
+#[test]
+fn a_store_that_cannot_be_written_is_listed_and_left_as_it_is() {
+    let stores = stores();
+    let path = stores.root.path().join("credentials");
+    fs::remove_file(path.join(".lock")).unwrap();
+    let names = || fs::read_dir(&path).unwrap().count();
+    let before = names();
+    set_mode(&path, 0o500);
+    let program = stores.root.path().join("mod-myproxy");
+    fs::copy(PROGRAM, &program).unwrap();
+    let mut command = Command::new(&program);
+    command.args(["list", "--json"]).arg(&path);
+    if is_root("a_store_that_cannot_be_written_is_listed_and_left_as_it_is") {
+        // Root may write anywhere.
+        set_mode(stores.root.path(), 0o755);
+        for entry in fs::read_dir(&path).unwrap() {
+            std::os::unix::fs::lchown(entry.unwrap().path(), Some(NOBODY), None).unwrap();
+        }
+        give_to(&path, NOBODY);
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let states: Vec<_> = rows.iter().map(|row| row["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["good", "broken", "expired", "unrecorded", "unreadable"]);
+    assert_eq!(names(), before);
+    set_mode(&path, 0o700);
+}
+
 #[test]
 fn what_is_no_store_is_refused_in_one_line() {
     let stores = Stores::new();

@@ -6,9 +6,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use credential_store::{
-    Certificate, CredentialStore, Directory, DirectoryPolicy, FilePermissions, Listing, Record, State,
-};
+use credential_store::{Certificate, Directory, DirectoryPolicy, Listing, Record, State};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -43,9 +41,7 @@ Examples:
 pub fn run(arguments: Arguments) -> Result<()> {
     let now = SystemTime::now();
     let directory = Directory::open(&arguments.directory, store_directory())?;
-    let store = CredentialStore::open(directory, FilePermissions::default())?;
-    let rows: Vec<Row> = store
-        .list()?
+    let rows: Vec<Row> = credential_store::list(&directory)?
         .into_iter()
         .map(|listing| Row::new(listing, now))
         .collect();
