@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -232,6 +233,21 @@ fn a_refusal_is_one_line_and_leaves_the_old_file() {
     }
     assert_eq!(fs::read_to_string(scene.file()).unwrap(), "old");
     assert_eq!(entries(scene.directory.path()), 1, "no temporary file is left");
+}
+
+#[test]
+fn a_pass_phrase_is_shown_to_nobody_where_nothing_can_be_written() {
+    let scene = Scene::new();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    let output = scene.logon(&["-s", &address, "-o", "/nonexistent/file"], PASS_PHRASE);
+    assert!(
+        failure(&output).contains("cannot write the credential to /nonexistent/file"),
+        "{output:?}"
+    );
+    let asked = server.accept().map(drop).map_err(|error| error.kind());
+    assert_eq!(asked, Err(ErrorKind::WouldBlock));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use myproxy_client::{
     Client, ClientOptions, Credential, CredentialName, DEFAULT_PORT, GetRequest, Key, KeyFormat, KeySpec,
     Lifetime, PassPhrase, Server, ServerIdentity, UserName,
 };
+use tempfile::NamedTempFile;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
@@ -120,8 +121,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         lifetime,
         credential_name,
     };
+    // A pass phrase may be good for one use: where nothing can be written it is not shown.
+    let output = destination.open()?;
     let credential = client.get(&request, &key)?;
-    destination.write(&credential.to_pem(KeyFormat::Pkcs1)?)?;
+    output.write(&credential.to_pem(KeyFormat::Pkcs1)?)?;
     report(&credential, &destination, arguments.json)
 }
 
@@ -188,32 +191,58 @@ impl Destination {
         }
     }
 
-    fn write(&self, pem: &[u8]) -> anyhow::Result<()> {
+    fn open(&self) -> anyhow::Result<Output<'_>> {
         match self {
-            Destination::StandardOutput => io::stdout()
-                .write_all(pem)
-                .context("cannot write the credential to standard output"),
-            Destination::File(path) => write_atomically(path, pem)
-                .with_context(|| format!("cannot write the credential to {}", path.display())),
+            Destination::StandardOutput => Ok(Output::StandardOutput),
+            Destination::File(path) => {
+                let temporary = temporary_beside(path).with_context(|| not_written(path))?;
+                Ok(Output::File { temporary, path })
+            }
         }
     }
 }
 
-/// Replaces the file at once, so that whoever reads it finds the old credential or the new one. It has mode
-/// 0600 from the beginning.
-fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+/// A destination that can be written to.
+enum Output<'a> {
+    StandardOutput,
+    File {
+        temporary: NamedTempFile,
+        path: &'a Path,
+    },
+}
+
+impl Output<'_> {
+    /// Replaces the file at once, so that whoever reads it finds the old credential or the new one, also after a
+    /// power failure.
+    fn write(self, pem: &[u8]) -> anyhow::Result<()> {
+        match self {
+            Output::StandardOutput => io::stdout()
+                .write_all(pem)
+                .context("cannot write the credential to standard output"),
+            Output::File { mut temporary, path } => temporary
+                .write_all(pem)
+                .and_then(|()| temporary.as_file().sync_all())
+                .and_then(|()| Ok(temporary.persist(path)?))
+                .map(drop)
+                .with_context(|| not_written(path)),
+        }
+    }
+}
+
+fn not_written(path: &Path) -> String {
+    format!("cannot write the credential to {}", path.display())
+}
+
+/// It has mode 0600 from the beginning, and vanishes unless it is put in place.
+fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    let mut file = builder
+    tempfile::Builder::new()
         .prefix(".x509up_")
         .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(directory)?;
-    file.write_all(content)?;
-    file.persist(path)?;
-    Ok(())
+        .tempfile_in(directory)
 }
 
 fn report(credential: &Credential, destination: &Destination, json: bool) -> anyhow::Result<()> {
