@@ -12,10 +12,13 @@ use crate::httpd::{Outcome, Request, Response, log};
 
 /// Sends a page before httpd has come to its content handlers, and ends the request.
 pub fn send(request: &Request<'_>, page: &Page) -> Outcome {
-    state::mark_answered(request);
     // Otherwise the connection would read the rest of it as the next request.
     request.discard_body();
-    with_response(page, |response| request.respond_early(response))
+    let outcome = with_response(page, |response| request.respond_early(response));
+    if outcome == Outcome::Done {
+        state::mark_answered(request);
+    }
+    outcome
 }
 
 /// Hands a page to httpd, and wipes the copy that this takes.

@@ -119,7 +119,15 @@ fn grant_beside(request: &Request<'_>, app_server: &AppServer, said: &Cookie, us
         Ok(grant) if grant.user == user => return Some(grant),
         Ok(grant) => format!("it is user {}'s", grant.user),
         // It belongs to another application, which takes it.
-        Err(GrantRefusal::LogInAnew(Reason::WrongAppId)) => return None,
+        Err(refusal @ GrantRefusal::LogInAnew(Reason::WrongAppId)) => {
+            log!(
+                Pubcookie,
+                *request,
+                Info,
+                "a granting cookie is not for this place: {refusal}"
+            );
+            return None;
+        }
         Err(refusal) => refusal.to_string(),
     };
     log!(
