@@ -1,8 +1,8 @@
 //! The demo itself: what `cargo xtask demo` ends in.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Seek, read_to_string};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -19,6 +19,18 @@ fn demo(directory: &PrivateDirectory) -> Command {
     demo
 }
 
+/// How it ends, and what it says on standard output and standard error together.
+fn walk_once(demo: &mut Command) -> Result<(ExitStatus, String)> {
+    let mut output = tempfile::tempfile()?;
+    let status = demo
+        .arg("--once")
+        .stdout(output.try_clone()?)
+        .stderr(output.try_clone()?)
+        .status()?;
+    output.rewind()?;
+    Ok((status, read_to_string(output)?))
+}
+
 fn is_empty(directory: &PrivateDirectory) -> bool {
     fs::read_dir(directory.path()).is_ok_and(|mut entries| entries.next().is_none())
 }
@@ -26,10 +38,8 @@ fn is_empty(directory: &PrivateDirectory) -> bool {
 #[test]
 fn one_walk_ends_in_ok_and_leaves_nothing() -> Result<()> {
     let directory = PrivateDirectory::new("demo")?;
-    let output = demo(&directory).arg("--once").output()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}\n{errors}");
+    let (status, said) = walk_once(&mut demo(&directory))?;
+    assert!(status.success(), "{said}");
     assert_eq!(said.lines().last(), Some("demo: ok"), "{said}");
     for seen in [
         "REMOTE_USER      alice",
@@ -50,12 +60,8 @@ fn one_walk_ends_in_ok_and_leaves_nothing() -> Result<()> {
 #[test]
 fn a_walk_that_fails_says_where() -> Result<()> {
     let directory = PrivateDirectory::new("demo")?;
-    let output = demo(&directory)
-        .arg("--once")
-        .env("TMPDIR", directory.join("nowhere"))
-        .output()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let (status, said) = walk_once(demo(&directory).env("TMPDIR", directory.join("nowhere")))?;
+    assert_eq!(status.code(), Some(1), "{said}");
     assert_eq!(said.lines().last(), Some("demo: FAILED at servers"), "{said}");
     Ok(())
 }
