@@ -379,7 +379,7 @@ fn pass_phrase_script(users: &[(String, String)]) -> Result<String> {
     Ok(script + "exit 1\n")
 }
 
-/// A copy of a certificate and its key that a server running as `user` can read.
+/// A copy of a certificate and its key that belongs to the server's `user`: it demands that of both.
 fn readable_by_server(
     files: &CertificateFiles,
     directory: &PrivateDirectory,
@@ -390,7 +390,9 @@ fn readable_by_server(
         key: directory.write("hostkey.pem", 0o600, fs::read(&files.key)?)?,
     };
     if let Some(user) = user {
-        chown(&copy.key, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+        for file in [&copy.certificate, &copy.key] {
+            chown(file, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?;
+        }
     }
     Ok(copy)
 }
