@@ -126,6 +126,8 @@ fn our_pam_module_is_asked_and_heard() {
         "{logon:?}"
     );
     if server.isolation().has_private_syslog() {
+        // What is logged is read a moment after the client has its answer.
+        assert!(server.syslog().wait_for(LIMIT, "pam_pubcookie"));
         let lines = server.syslog().lines();
         let ours = lines.iter().find(|line| line.contains("pam_pubcookie"));
         assert!(
