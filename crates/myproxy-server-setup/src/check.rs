@@ -20,6 +20,10 @@ impl ServerSetup {
             return Err(unfit("the directory", &directory, "it must be an absolute path"));
         }
         plain("the directory", &directory)?;
+        if directory.contains(':') {
+            let reason = "in OpenSSL's paths of trust directories a colon separates two";
+            return Err(unfit("the directory", &directory, reason));
+        }
         if self.names.is_empty() {
             return Err(unfit("the server", "", "it needs a name"));
         }

@@ -457,8 +457,10 @@ fn what_would_need_quoting_or_could_never_work_is_refused() {
     assert!(with(&["--pam-service", "../other"]).contains("PAM service"));
     assert!(refused(&["--name", "localhost", "--pass-phrases", "pam_unix.so"]).contains("only for root"));
     assert!(!directory.join("server").exists());
-    let spaced = directory.make_directory("a b", 0o755).unwrap();
-    assert!(failed(&setup_server(&spaced, &PASS_PHRASES)).contains("the directory"));
+    for name in ["a b", "a:b"] {
+        let odd = directory.make_directory(name, 0o755).unwrap();
+        assert!(failed(&setup_server(&odd, &PASS_PHRASES)).contains("the directory"));
+    }
     assert_eq!(
         setup_server(directory.path(), &["--name", "localhost"])
             .status
