@@ -30,3 +30,65 @@ printf '%s/CN=%s\n' '{base}' "$1"
 "#
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn odd_names_are_refused() {
+        let script = script(&"/O=Test".parse().expect("a distinguished name"));
+        let map = |name: &str| {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", &script, "map-user", name]).env_clear();
+            command.output().expect("sh runs")
+        };
+        for good in ["alice", "Bob.O-Neil_2@example.org", "_www", "7", &"a".repeat(64)] {
+            let output = map(good);
+            assert!(output.status.success(), "{good:?}: {output:?}");
+            assert_eq!(
+                String::from_utf8_lossy(&output.stdout),
+                format!("/O=Test/CN={good}\n")
+            );
+        }
+        let long = "a".repeat(300);
+        for odd in [
+            "",
+            "../x",
+            "a/b",
+            "a b",
+            "\"",
+            "a\nb",
+            "alice\n",
+            "\n",
+            &long,
+            &"a".repeat(65),
+            ".",
+            "..",
+            ".alice",
+            "-n",
+            "@x",
+            "*",
+            "$(id)",
+            "`id`",
+            "a;id",
+            "a\\",
+            "a'b",
+            "alice/CN=bob",
+            "\u{fc}",
+            "a\u{7f}",
+            "a=b",
+            "a,b",
+            "a%b",
+        ] {
+            let output = map(odd);
+            assert_eq!(
+                (output.status.code(), output.stdout.len()),
+                (Some(1), 0),
+                "{odd:?}: {output:?}"
+            );
+        }
+    }
+}
