@@ -250,7 +250,8 @@ impl Sweep<'_> {
                         .push(self.credentials.path(&name).display().to_string()),
                     Verdict::Orphaned => orphans.push(name),
                     Verdict::Expired | Verdict::Broken => {
-                        let result = self.sweep_credential(&name, live.as_ref());
+                        // What sessions referred to above means nothing here: a new one may have published since.
+                        let result = self.sweep_credential(&name, None);
                         self.report.note(result);
                     }
                 },
