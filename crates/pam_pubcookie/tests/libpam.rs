@@ -9,7 +9,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use common::{LoginServer, now, private_directory, service, tampered};
 use granting_cookie::{AppServerId, CRYPT_KEY_SIZE, CookieType, Encryption, KeyFile};
@@ -73,6 +73,9 @@ impl Site {
     }
 
     fn ask_for(&self, arguments: &str, client_arguments: &[&str], pass_phrase: &str) -> Answer {
+        // libpam-wrapper copies the services to a place of the same few names: two clients at once get each other's.
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let services = self.directory.path().join("pam.d");
         fs::write(services.join("myproxy"), service(arguments)).unwrap();
         let mut client = Command::new(&CLIENT.1)
