@@ -48,11 +48,12 @@ pub enum Count {
 }
 
 impl Count {
-    fn fits(self, count: usize) -> bool {
+    /// Least and most.
+    const fn limits(self) -> (usize, usize) {
         match self {
-            Count::Exactly(wanted) => count == wanted,
-            Count::Between(least, most) => (least..=most).contains(&count),
-            Count::AtLeast(least) => count >= least,
+            Count::Exactly(wanted) => (wanted, wanted),
+            Count::Between(least, most) => (least, most),
+            Count::AtLeast(least) => (least, 0xFFFF),
         }
     }
 }
@@ -138,11 +139,7 @@ impl<M: Module> Directive<M> {
 
     /// The count travels in `cmd_data`, as two numbers of 16 bits: least and most.
     const fn taking(mut self, count: Count) -> Self {
-        let (least, most) = match count {
-            Count::Exactly(wanted) => (wanted, wanted),
-            Count::Between(least, most) => (least, most),
-            Count::AtLeast(least) => (least, 0xFFFF),
-        };
+        let (least, most) = count.limits();
         self.0.cmd_data = ptr::without_provenance_mut(least << 16 | most);
         self
     }
@@ -351,7 +348,7 @@ impl<'c> Arguments<'c> {
         // SAFETY: the command's record is one of ours.
         let limits = unsafe { (*self.command.cmd).cmd_data }.addr();
         let (least, most) = (limits >> 16, limits & 0xFFFF);
-        if Count::Between(least, most).fits(self.len()) {
+        if (least..=most).contains(&self.len()) {
             return Ok(());
         }
         // SAFETY: the usage is a 'static string of ours.

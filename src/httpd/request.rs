@@ -248,14 +248,16 @@ impl<'r> Request<'r> {
         (!origin.is_null()).then(|| unsafe { Request::from_raw(origin) })
     }
 
+    /// All requests that this one comes from, the nearest first.
+    pub fn origins(&self) -> impl Iterator<Item = Request<'r>> + use<'r> {
+        std::iter::successors(self.origin(), Request::origin)
+    }
+
     /// The request that the client sent.
     pub fn first(&self) -> Request<'r> {
         // SAFETY: the same request, for as long.
-        let mut first = unsafe { Request::from_raw(self.raw()) };
-        while let Some(origin) = first.origin() {
-            first = origin;
-        }
-        first
+        let this = || unsafe { Request::from_raw(self.raw()) };
+        self.origins().last().unwrap_or_else(this)
     }
 
     /// The headers of the request.

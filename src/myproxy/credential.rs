@@ -45,7 +45,8 @@ impl Verdict {
 
 /// What a request that this one comes from was told about the same.
 fn before(request: &Request<'_>, record: &Record) -> Option<Result<Credential, Shortfall>> {
-    std::iter::successors(request.origin(), Request::origin)
+    request
+        .origins()
         .filter_map(|origin| origin.state::<MyProxy>().verdict.get())
         .find(|verdict| verdict.record.as_ref() == Some(record))
         .map(|verdict| verdict.result.clone().map_err(Shortfall::told_before))

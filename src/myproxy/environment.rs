@@ -42,8 +42,9 @@ pub fn export(
 /// from the places before as `REDIRECT_...`, and headers by which a client would pretend to them, in any
 /// spelling that becomes the same variable.
 pub fn remove_foreign(request: &Request<'_>, place: &DirectoryConfig) {
-    let before = std::iter::successors(request.origin(), Request::origin);
-    let places = before.filter_map(|origin| origin.directory_config::<MyProxy>());
+    let places = request
+        .origins()
+        .filter_map(|origin| origin.directory_config::<MyProxy>());
     let mut ours: Vec<String> = [SUBJECT, EXPIRES, ERROR, DESCRIPTION].map(str::to_owned).into();
     for name in places.chain([place]).map(DirectoryConfig::environment_name) {
         ours.extend([name.to_owned(), format!("AJP_{name}")]);

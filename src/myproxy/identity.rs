@@ -60,7 +60,7 @@ fn web_user(request: &Request<'_>) -> Result<Option<WebUser>, Shortfall> {
     // mod_auth_basic names the user before it has seen the password, and the page that tells of a wrong one
     // inherits the name.
     let refused = |origin: Request<'_>| matches!(origin.status(), 401 | 407);
-    if std::iter::successors(request.origin(), Request::origin).any(refused) {
+    if request.origins().any(refused) {
         return Ok(None);
     }
     let user = request
