@@ -5,6 +5,7 @@
 pub mod app_id;
 pub mod app_pages;
 pub mod auth_type;
+pub mod config_file;
 pub mod cookie_header;
 pub mod end_session;
 pub mod error_page;
