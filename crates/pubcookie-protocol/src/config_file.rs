@@ -137,7 +137,7 @@ mod tests {
             Some("https://login.example.edu:2222 # not a comment")
         );
         assert_eq!(file.get("keydir"), None);
-        assert_eq!(file.settings()[2].line, 6);
+        assert_eq!(file.settings()[3].line, 6);
     }
 
     #[test]
