@@ -7,37 +7,13 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use testbed::application::Seen;
 use testbed::site::{AppServer, Site, SiteBuilder, USER};
-use testbed::{PrivateDirectory, wait_until};
+use testbed::{Clock, wait_until};
 
-/// How far the clock of an httpd is ahead. It may be set while httpd runs.
-struct Clock(PrivateDirectory);
-
-impl Clock {
-    fn new() -> Result<Self> {
-        let clock = Clock(PrivateDirectory::new("clock")?);
-        clock.set_ahead(0)?;
-        Ok(clock)
-    }
-
-    fn set_ahead(&self, seconds: u32) -> Result<()> {
-        self.0.write("ahead", 0o644, format!("+{seconds}\n"))?;
-        Ok(())
-    }
-
-    /// A site whose httpd goes by this clock, with Pubcookie sessions that outlive whatever is tried here.
-    fn site(&self, protected: &str) -> SiteBuilder {
-        let lasting = "PubcookieInactiveExpire -1\nPubcookieHardExpire 43200";
-        Site::builder()
-            .app_server(AppServer::new("app").protected(lasting).protected(protected))
-            // `$LIB` is for the dynamic linker: Debian and Fedora have it in different places.
-            .environment("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1")
-            .environment(
-                "FAKETIME_TIMESTAMP_FILE",
-                &self.0.join("ahead").display().to_string(),
-            )
-            .environment("FAKETIME_NO_CACHE", "1")
-            .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-    }
+/// A site whose httpd goes by this clock, with Pubcookie sessions that outlive whatever is tried here.
+fn site(clock: &Clock, protected: &str) -> SiteBuilder {
+    let lasting = "PubcookieInactiveExpire -1\nPubcookieHardExpire 43200";
+    let app = AppServer::new("app").protected(lasting).protected(protected);
+    clock.drive(Site::builder().app_server(app))
 }
 
 fn alices_file(site: &Site) -> PathBuf {
@@ -54,8 +30,7 @@ fn error_of(page: &Seen) -> Option<&str> {
 #[test]
 fn an_expired_credential_is_told_as_such_and_stays_where_nothing_is_swept() -> Result<()> {
     let clock = Clock::new()?;
-    let site = clock
-        .site("MyProxyLifetime 3600")
+    let site = site(&clock, "MyProxyLifetime 3600")
         .configuration("MyProxySweepInterval 0")
         .start()?;
     let browser = site.browser()?;
@@ -81,8 +56,7 @@ fn an_expired_credential_is_told_as_such_and_stays_where_nothing_is_swept() -> R
 #[test]
 fn an_expired_credential_is_swept() -> Result<()> {
     let clock = Clock::new()?;
-    let site = clock
-        .site("MyProxyLifetime 3600")
+    let site = site(&clock, "MyProxyLifetime 3600")
         .configuration("MyProxySweepInterval 1")
         .start()?;
     Seen::in_page(&site.log_in(&site.browser()?, "/app")?.body)?.credential()?;
@@ -98,8 +72,7 @@ fn an_expired_credential_is_swept() -> Result<()> {
 #[test]
 fn a_session_goes_on_while_it_is_used_and_ends_with_its_credential() -> Result<()> {
     let clock = Clock::new()?;
-    let site = clock
-        .site("")
+    let site = site(&clock, "")
         .configuration("MyProxySessionIdle 3600\nMyProxySweepInterval 1")
         .start()?;
     let browser = site.browser()?;
@@ -128,7 +101,7 @@ fn a_session_goes_on_while_it_is_used_and_ends_with_its_credential() -> Result<(
 fn a_granting_cookie_waits_a_hundred_seconds_for_the_myproxy_server() -> Result<()> {
     for (ahead, still_tried) in [(80, true), (105, false)] {
         let clock = Clock::new()?;
-        let mut site = clock.site("").start()?;
+        let mut site = site(&clock, "").start()?;
         site.myproxy.stop();
         let browser = site.browser()?;
         let page = Seen::in_page(&site.log_in(&browser, "/app")?.body)?;

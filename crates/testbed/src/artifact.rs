@@ -11,6 +11,17 @@ use anyhow::{Context, Result, ensure};
 /// # Errors
 /// It has not been built.
 pub fn artifact(file: &str) -> Result<PathBuf> {
+    let path = profile_directory()?.join(file);
+    ensure!(
+        path.is_file(),
+        "{} is not built: run `cargo build --workspace` first",
+        path.display()
+    );
+    Ok(path)
+}
+
+/// Where cargo puts what it builds, `target/<profile>`.
+pub fn profile_directory() -> Result<PathBuf> {
     let program = env::current_exe().context("cannot find out where this program lies")?;
     // Tests lie in target/<profile>/deps, programs and products in target/<profile>.
     let profile = program
@@ -18,11 +29,5 @@ pub fn artifact(file: &str) -> Result<PathBuf> {
         .skip(1)
         .find(|directory| !directory.ends_with("deps"))
         .context("this program lies nowhere")?;
-    let path = profile.join(file);
-    ensure!(
-        path.is_file(),
-        "{} is not built: run `cargo build --workspace` first",
-        path.display()
-    );
-    Ok(path)
+    Ok(profile.to_owned())
 }

@@ -7,6 +7,7 @@
 pub mod application;
 mod artifact;
 pub mod browser;
+mod clock;
 pub mod container;
 pub mod demo;
 pub mod httpd;
@@ -20,7 +21,8 @@ pub mod redis;
 pub mod site;
 mod syslog;
 
-pub use artifact::artifact;
+pub use artifact::{artifact, profile_directory};
+pub use clock::Clock;
 pub use isolation::{Isolation, PrivateFiles};
 pub use myproxy_server::{Accepts, MyProxyServer, MyProxyServerBuilder};
 pub use myproxy_server_setup::{EncryptedCookies, GrantingCookies};
