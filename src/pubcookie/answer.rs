@@ -111,13 +111,23 @@ pub fn refuse_script(request: &Request<'_>, realm: &str) -> Outcome {
 
 /// Sets cookies with this answer, whatever it will be. No shared cache may keep it.
 pub fn set_cookies(request: &Request<'_>, values: impl IntoIterator<Item = impl AsRef<str>>) {
-    let headers = request.response_headers_always();
     let mut values = values.into_iter().peekable();
-    if values.peek().is_some() && headers.get("Cache-Control").is_none() {
-        headers.set("Cache-Control", "private");
+    if values.peek().is_some() {
+        keep_from_shared_caches(request);
     }
     for value in values {
-        headers.add("Set-Cookie", value.as_ref());
+        request
+            .response_headers_always()
+            .add("Set-Cookie", value.as_ref());
+    }
+}
+
+/// The answer is for this user alone. mod_cache, which by default answers before anybody is asked for a login, would
+/// otherwise give it to everybody.
+pub fn keep_from_shared_caches(request: &Request<'_>) {
+    let headers = request.response_headers_always();
+    if headers.get("Cache-Control").is_none() {
+        headers.set("Cache-Control", "private");
     }
 }
 

@@ -114,6 +114,7 @@ pub fn accept(request: &Request<'_>, auth_type: &str, login: Login) -> Outcome {
     request.set_user(Some(&login.session.user));
     request.set_authentication_type(auth_type);
     state::remember(request, login);
+    answer::keep_from_shared_caches(request);
     Outcome::Ok
 }
 
