@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use openssl::error::ErrorStack;
+use openssl::rand::rand_bytes;
 use zeroize::Zeroizing;
 
 /// The bytes of a key file that count.
@@ -17,6 +19,21 @@ impl CryptKey {
         bytes
             .get(..CRYPT_KEY_SIZE)
             .map(|key| Self(Zeroizing::new(key.to_vec())))
+    }
+
+    /// A new key.
+    ///
+    /// # Errors
+    /// OpenSSL has no random bytes.
+    pub fn random() -> Result<Self, ErrorStack> {
+        let mut bytes = Zeroizing::new(vec![0; CRYPT_KEY_SIZE]);
+        rand_bytes(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// The 2048 bytes that a key file holds.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// Whether both are the same key, in a time that does not tell where they differ.

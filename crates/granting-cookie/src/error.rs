@@ -127,4 +127,12 @@ pub enum KeyFileError {
         /// What the system said.
         error: io::Error,
     },
+    /// Not to be written. What was there is there still.
+    #[error("cannot write the key file {path}: {error}", path = path.display())]
+    NotStored {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
 }

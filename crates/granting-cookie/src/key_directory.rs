@@ -11,6 +11,8 @@ use zeroize::Zeroizing;
 use crate::crypt_key::CRYPT_KEY_SIZE;
 use crate::{CryptKey, KeyFileError};
 
+mod store;
+
 /// A directory with a key file for each peer (`PubcookieKeyDir`).
 #[derive(Debug, Clone)]
 pub struct KeyDirectory(PathBuf);

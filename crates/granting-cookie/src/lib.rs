@@ -13,7 +13,7 @@
 //! MD5 and single DES are the protocol's choice, not ours. They come from RustCrypto, because a system's OpenSSL may
 //! withhold them; RSA comes from OpenSSL.
 //!
-//! No network and no clock. Files are only read by [`KeyDirectory`] and [`KeyFile`].
+//! No network and no clock. Key files are read and written by [`KeyDirectory`] and [`KeyFile`]; nothing else is touched.
 #![forbid(unsafe_code)]
 
 mod base64;

@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use granting_cookie::{CRYPT_KEY_SIZE, KeyDirectory, KeyFile, KeyFileError};
+use granting_cookie::{CRYPT_KEY_SIZE, CryptKey, KeyDirectory, KeyFile, KeyFileError};
 
 fn write_key(directory: &Path, name: &str, length: usize) {
     let path = directory.join(name);
@@ -108,4 +108,32 @@ fn an_exposed_file_is_read_and_told_of() {
         message.contains("mode 0602") && message.contains("chmod 0600"),
         "{message}"
     );
+}
+
+#[test]
+fn a_key_is_stored_whole_or_not_at_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = KeyDirectory::new(directory.path());
+    let (first, second) = (CryptKey::random().unwrap(), CryptKey::random().unwrap());
+    assert!(!first.is_same_as(&second));
+    let path = keys.store("app.example.org", &first).unwrap();
+    keys.store("app.example.org", &second).unwrap();
+    let stored = KeyFile::read(&path).unwrap();
+    assert!(stored.key.is_same_as(&second) && stored.exposure.is_none());
+    assert_eq!(fs::metadata(&path).unwrap().len(), CRYPT_KEY_SIZE as u64);
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    for name in ["../app", "", ".app", "a/b"] {
+        let refused = keys.store(name, &first);
+        assert!(matches!(refused, Err(KeyFileError::BadPeerName { .. })), "{name:?}");
+    }
+    // A directory cannot be replaced by a file: nothing is left of the try.
+    fs::create_dir(directory.path().join("taken")).unwrap();
+    let refused = keys.store("taken", &first);
+    assert!(matches!(refused, Err(KeyFileError::NotStored { .. })), "{refused:?}");
+    let mut left: Vec<_> = fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["app.example.org", "taken"]);
 }
