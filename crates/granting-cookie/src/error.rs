@@ -136,3 +136,19 @@ pub enum KeyFileError {
         error: io::Error,
     },
 }
+
+impl KeyFileError {
+    /// Whether there is no such file, as opposed to one that cannot be read.
+    pub fn is_missing(&self) -> bool {
+        match self {
+            Self::NoCryptKey { .. } => true,
+            Self::Unreadable { error, .. } => error.kind() == io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+
+    /// Whether this process has no right to read the file, or to see whether it is there.
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Self::Unreadable { error, .. } if error.kind() == io::ErrorKind::PermissionDenied)
+    }
+}

@@ -1,8 +1,8 @@
 //! Key files on disk: one for each peer, named after it.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
@@ -21,6 +21,17 @@ impl KeyDirectory {
     /// Nothing is read yet.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self(directory.into())
+    }
+
+    /// Where the file of exactly this name lies, or would lie.
+    pub fn path_of(&self, name: &str) -> Result<PathBuf, KeyFileError> {
+        if is_plain(name) {
+            Ok(self.0.join(name))
+        } else {
+            Err(KeyFileError::BadPeerName {
+                peer: name.to_owned(),
+            })
+        }
     }
 
     /// The key of a peer: its own file, else that of its parent domain (the name without its first label). Case
@@ -62,20 +73,23 @@ pub struct KeyFile {
     pub path: PathBuf,
     /// Who besides its owner has access to it. The key works all the same; whoever loads it should say so in a log.
     pub exposure: Option<Exposure>,
+    /// When the file came to be as it is (written, renamed or made readable), in Unix seconds.
+    pub changed_at: u64,
 }
 
 impl KeyFile {
     /// Reads a key file. Its first 2048 bytes count; a shorter one is refused.
     pub fn read(path: impl Into<PathBuf>) -> Result<Self, KeyFileError> {
         let path = path.into();
-        let (bytes, mode) = read_start(&path).map_err(|error| KeyFileError::Unreadable {
+        let (bytes, metadata) = read_start(&path).map_err(|error| KeyFileError::Unreadable {
             path: path.clone(),
             error,
         })?;
         match CryptKey::from_bytes(&bytes) {
             Some(key) => Ok(Self {
                 key,
-                exposure: Exposure::of(&path, mode),
+                exposure: Exposure::of(&path, metadata.permissions().mode()),
+                changed_at: u64::try_from(metadata.ctime()).unwrap_or(0),
                 path,
             }),
             None => Err(KeyFileError::ShortCryptKey {
@@ -86,18 +100,18 @@ impl KeyFile {
     }
 }
 
-/// The first 2048 bytes of a regular file, and its mode.
-fn read_start(path: &Path) -> io::Result<(Zeroizing<Vec<u8>>, u32)> {
+/// The first 2048 bytes of a regular file, and what the system knows of it.
+fn read_start(path: &Path) -> io::Result<(Zeroizing<Vec<u8>>, Metadata)> {
     // Looked at first, because opening a named pipe would wait for its writer.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
     let file = File::open(path)?;
-    let mode = file.metadata()?.permissions().mode();
+    let metadata = file.metadata()?;
     // Room for all of it from the start: growing would leave copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(CRYPT_KEY_SIZE));
     file.take(CRYPT_KEY_SIZE as u64).read_to_end(&mut bytes)?;
-    Ok((bytes, mode))
+    Ok((bytes, metadata))
 }
 
 /// A key file that others than its owner can read, or its group can change.

@@ -25,6 +25,7 @@ mod key_directory;
 mod rsa_key;
 mod signed;
 mod text;
+mod watched_key;
 
 pub use cookie::{BLOCK_SIZE, Cookie, CookieType, Reauthentication, Version};
 pub use crypt_key::{CRYPT_KEY_SIZE, CryptKey};
@@ -34,3 +35,4 @@ pub use key_directory::{Exposure, KeyDirectory, KeyFile};
 pub use rsa_key::{MINIMUM_RSA_BITS, SigningKey, VerifyingCertificate};
 pub use signed::SignedCookie;
 pub use text::{AppId, AppServerId, Text, User};
+pub use watched_key::{CryptKeys, Look, OVERLAP_SECONDS, WatchedKey};

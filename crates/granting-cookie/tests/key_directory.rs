@@ -124,12 +124,18 @@ fn a_key_is_stored_whole_or_not_at_all() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
     for name in ["../app", "", ".app", "a/b"] {
         let refused = keys.store(name, &first);
-        assert!(matches!(refused, Err(KeyFileError::BadPeerName { .. })), "{name:?}");
+        assert!(
+            matches!(refused, Err(KeyFileError::BadPeerName { .. })),
+            "{name:?}"
+        );
     }
     // A directory cannot be replaced by a file: nothing is left of the try.
     fs::create_dir(directory.path().join("taken")).unwrap();
     let refused = keys.store("taken", &first);
-    assert!(matches!(refused, Err(KeyFileError::NotStored { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(KeyFileError::NotStored { .. })),
+        "{refused:?}"
+    );
     let mut left: Vec<_> = fs::read_dir(directory.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())

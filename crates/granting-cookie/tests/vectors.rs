@@ -153,7 +153,9 @@ fn decode(
     let key = keys.find(peer).map_err(|error| match error {
         KeyFileError::NoCryptKey { .. } => "no_crypt_key",
         KeyFileError::ShortCryptKey { .. } => "short_crypt_key",
-        KeyFileError::BadPeerName { .. } | KeyFileError::Unreadable { .. } => "other",
+        KeyFileError::BadPeerName { .. }
+        | KeyFileError::Unreadable { .. }
+        | KeyFileError::NotStored { .. } => "other",
     })?;
     encrypted
         .open(encryption, &key.key, peer, [certificate])
