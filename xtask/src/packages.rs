@@ -13,7 +13,7 @@ struct Package {
     fedora: &'static str,
 }
 
-/// What a machine needs besides Rust.
+/// What a machine needs besides Rust to build and to run.
 const NEEDED: &[Package] = &[
     // To build: bindings to httpd's own headers, OpenSSL, PAM.
     Package {
@@ -69,10 +69,23 @@ const NEEDED: &[Package] = &[
         debian: "libpam-wrapper",
         fedora: "pam_wrapper",
     },
-    // Recorded cookies are shown at the time when they were made.
+];
+
+/// What the tests need besides that.
+const NEEDED_BY_TESTS: &[Package] = &[
+    // Recorded cookies are shown at the time when they were made, and hours pass in seconds.
     Package {
         debian: "libfaketime",
         fedora: "libfaketime",
+    },
+    // What a user sees, in a real browser.
+    Package {
+        debian: "chromium",
+        fedora: "chromium",
+    },
+    Package {
+        debian: "chromium-driver",
+        fedora: "chromedriver",
     },
 ];
 
@@ -90,18 +103,30 @@ const INSTALL: &str = include_str!("install-packages.sh");
 /// # Errors
 /// Something is missing and cannot be installed from here.
 pub fn install() -> Result<()> {
+    install_those(&NEEDED.iter().collect::<Vec<_>>())
+}
+
+/// The same for what the tests need too.
+///
+/// # Errors
+/// As [`install`].
+pub fn install_for_tests() -> Result<()> {
+    install_those(&NEEDED.iter().chain(NEEDED_BY_TESTS).collect::<Vec<_>>())
+}
+
+fn install_those(needed: &[&Package]) -> Result<()> {
     if Path::new("/usr/bin/dpkg-query").exists() {
-        return install_on_debian();
+        return install_on_debian(needed);
     }
     if !Path::new("/usr/bin/rpm").exists() {
         println!(
             "This is neither Debian nor Fedora: what follows needs the counterparts of {}.",
-            debian(NEEDED)
+            debian(needed)
         );
         return Ok(());
     }
     let installed = |package: &str| succeeds("rpm", &["-q", "--whatprovides", package]);
-    let missing: Vec<&str> = NEEDED
+    let missing: Vec<&str> = needed
         .iter()
         .flat_map(|package| package.fedora.split(' '))
         .filter(|package| !installed(package))
@@ -114,8 +139,8 @@ pub fn install() -> Result<()> {
     Ok(())
 }
 
-fn install_on_debian() -> Result<()> {
-    let missing: Vec<&str> = NEEDED
+fn install_on_debian(needed: &[&Package]) -> Result<()> {
+    let missing: Vec<&str> = needed
         .iter()
         .map(|package| package.debian)
         .filter(|package| !is_installed(package))
@@ -182,7 +207,7 @@ fn succeeds(program: &str, arguments: &[&str]) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-fn debian(packages: &[Package]) -> String {
+fn debian(packages: &[&Package]) -> String {
     packages
         .iter()
         .map(|package| package.debian)

@@ -63,7 +63,7 @@ fn who_was_idle_too_long_logs_in_again_and_comes_to_the_same_page() -> Result<()
     assert_eq!(user(&chromium)?, USER);
     assert_eq!(chromium.address()?, site.url("/app?again"));
     ensure!(
-        site.httpd.log().text().contains("idle"),
+        site.httpd.log().text().contains("inactive for too long"),
         "the log does not say why: {}",
         site.httpd.log().text()
     );
