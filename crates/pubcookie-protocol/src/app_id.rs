@@ -55,11 +55,29 @@ impl AppId {
                 '_'
             }
         };
-        let mut id: String = directory.iter().map(plain).collect();
+        AppId::fitting(directory.iter().map(plain).collect(), directory)
+    }
+
+    /// The ID of a place under `PubcookieCatenateAppIDs`: the directory of its path, then what each place around it and
+    /// itself configures, the outermost first. One that does not fit ends in a part of its SHA-256, as above.
+    pub fn catenated<'a>(directory: &AppId, configured: impl IntoIterator<Item = &'a AppId>) -> AppId {
+        let mut id = directory.0.clone();
+        id.extend(configured.into_iter().map(AppId::as_str));
+        let whole = id.clone();
+        AppId::fitting(id, whole.as_bytes())
+    }
+
+    /// An encoded spelling of any length as an ID: where it does not fit, its beginning and a part of the SHA-256 of
+    /// `whole`.
+    fn fitting(mut id: String, whole: &[u8]) -> AppId {
         if id.len() > granting_cookie::AppId::CAPACITY {
-            let digest = Sha256::digest(directory);
+            let digest = Sha256::digest(whole);
             let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
             id.truncate(granting_cookie::AppId::CAPACITY - 1 - digest.len());
+            // Half an escape would decode to something else.
+            if let Some(escape) = id.rfind('%').filter(|escape| id.len() - escape < 3) {
+                id.truncate(escape);
+            }
             id = format!("{id}_{digest}");
         }
         AppId(id)
@@ -172,6 +190,25 @@ mod tests {
         );
         assert_eq!(a.as_str().len(), granting_cookie::AppId::CAPACITY);
         assert_ne!(a, b);
+    }
+
+    #[test]
+    fn catenated_ids_have_all_parts_and_differ_when_they_are_long() {
+        let directory = AppId::of_directory(b"/portal/x", Some(1));
+        let id = |name: &str| AppId::configured(name).unwrap();
+        let catenated = AppId::catenated(&directory, [&id("a b"), &id("c&d")]);
+        assert_eq!(catenated.as_str(), "/portal/a+bc%26d");
+        assert_eq!(AppId::catenated(&directory, []), directory);
+        // Where the cut would go through an escape.
+        for length in 90..=118 {
+            let long = |end: &str| {
+                AppId::catenated(&directory, [&id(&"x".repeat(length)), &id("&&&&&&&&"), &id(end)])
+            };
+            let (one, other) = (long("1"), long("2"));
+            assert!(one.as_str().len() <= granting_cookie::AppId::CAPACITY);
+            assert_ne!(one, other);
+            assert!(one.is_in(&one.to_field()), "{one}");
+        }
     }
 
     #[test]

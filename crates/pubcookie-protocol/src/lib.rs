@@ -17,6 +17,7 @@ pub mod login;
 pub mod page;
 pub mod percent;
 pub mod pre_session;
+pub mod realm;
 pub mod reason;
 pub mod reply;
 pub mod script_request;

@@ -70,7 +70,9 @@ impl Session {
         {
             return Err(Reason::SessionInactive);
         }
-        if policy.reauthentication && !self.reauthenticated {
+        // Nobody was asked for a password, and nobody is to be.
+        let goes_blank = self.user.is_empty() && policy.blank_user;
+        if policy.reauthentication && !self.reauthenticated && !goes_blank {
             return Err(Reason::ReauthenticationDemanded);
         }
         if self.user.is_empty() && !policy.blank_user {
@@ -165,6 +167,16 @@ mod tests {
                 &SessionPolicy {
                     blank_user: true,
                     ..policy
+                },
+                NOW
+            ),
+            Ok(())
+        );
+        assert_eq!(
+            blank.check(
+                &SessionPolicy {
+                    blank_user: true,
+                    ..reauthentication
                 },
                 NOW
             ),

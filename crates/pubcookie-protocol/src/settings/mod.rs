@@ -1,12 +1,15 @@
 //! Values of directives, with their limits.
 
+mod additional_requests;
 mod cookie_domain;
 mod end_session;
 mod expiry;
 mod login_method;
 mod login_url;
+mod reauthentication;
 mod reply_path;
 
+pub use additional_requests::AdditionalRequests;
 pub use cookie_domain::CookieDomain;
 pub use end_session::EndSession;
 pub use expiry::{HardExpire, InactiveExpire};
@@ -22,7 +25,8 @@ pub struct SettingError {
     why: &'static str,
 }
 
-fn refuse<T>(value: &str, why: &'static str) -> Result<T, SettingError> {
+/// A refusal of a value, cut to 120 characters.
+pub(crate) fn refuse<T>(value: &str, why: &'static str) -> Result<T, SettingError> {
     Err(SettingError {
         value: value.chars().take(120).collect(),
         why,
