@@ -13,6 +13,7 @@ pub mod form;
 pub mod grant;
 pub mod granting_request;
 pub mod host;
+pub mod keyserver;
 pub mod login;
 pub mod page;
 pub mod percent;
