@@ -26,6 +26,8 @@ enum Command {
     List(commands::list::Arguments),
     /// Erase what has expired, is idle or orphaned from a store directory
     Sweep(commands::sweep::Arguments),
+    /// Log in at a page that Pubcookie protects, and say what is wrong where
+    TestLogin(commands::test_login::Arguments),
     /// Prepare a MyProxy server with a certification authority of its own
     SetupServer(commands::setup_server::Arguments),
 }
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Logon(arguments) => commands::logon::run(arguments),
         Command::List(arguments) => commands::list::run(arguments),
         Command::Sweep(arguments) => commands::sweep::run(arguments),
+        Command::TestLogin(arguments) => commands::test_login::run(arguments),
         Command::SetupServer(arguments) => commands::setup_server::run(arguments),
     };
     match result {

@@ -5,3 +5,4 @@ pub mod list;
 pub mod logon;
 pub mod setup_server;
 pub mod sweep;
+pub mod test_login;
