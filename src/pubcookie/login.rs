@@ -75,10 +75,12 @@ fn visit(request: &Request<'_>, login: &Login, method: Method, form: &[u8]) -> O
         form,
         fetch_site: request.header("Sec-Fetch-Site"),
         origin: request.header("Origin"),
+        remote_user: None,
         nonce: &nonce,
         now,
     };
-    let answer = match login.server.visit(&input, &login.keys) {
+    let keys = login.keys.now(request);
+    let answer = match login.server.visit(&input, &keys) {
         Step::Answer(answer) => answer,
         Step::CheckPassword {
             user,
@@ -86,9 +88,9 @@ fn visit(request: &Request<'_>, login: &Login, method: Method, form: &[u8]) -> O
             continuation,
             ..
         } => match ask_providers(request, &user, &password) {
-            PasswordVerdict::Granted => continuation.granted(now, &login.keys),
-            PasswordVerdict::Denied | PasswordVerdict::NotFound => continuation.denied(now, &login.keys),
-            PasswordVerdict::Error => continuation.unavailable(now, &login.keys),
+            PasswordVerdict::Granted => continuation.granted(now, &keys),
+            PasswordVerdict::Denied | PasswordVerdict::NotFound => continuation.denied(now, &keys),
+            PasswordVerdict::Error => continuation.unavailable(now, &keys),
         },
     };
     audit(request, &answer.event);
@@ -111,7 +113,7 @@ fn ask_providers(request: &Request<'_>, user: &UserName, password: &str) -> Pass
 fn audit(request: &Request<'_>, event: &Event) {
     let address = request.client_address();
     match event {
-        Event::FormShown | Event::StatusShown(_) => {
+        Event::FormShown(_) | Event::StatusShown(_) => {
             log!(Pubcookie, *request, Debug, "login server: {event} [{address}]");
         }
         event if event.is_failure() => {

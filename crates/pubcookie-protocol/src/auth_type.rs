@@ -28,6 +28,11 @@ impl Creds {
         digit.is_ascii_digit().then(|| Creds(digit - b'0'))
     }
 
+    /// The number, from 0 to 9.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
     /// The ASCII digit that stands in a cookie.
     pub fn digit(self) -> u8 {
         b'0' + self.0

@@ -37,6 +37,16 @@ impl Nonce {
         openssl::rand::rand_bytes(&mut bits)?;
         Ok(Nonce(URL_SAFE_NO_PAD.encode(bits)))
     }
+
+    /// One that every page of a trial may have, and no page that is sent.
+    pub(crate) fn example() -> Nonce {
+        Nonce("example-of-a-nonce".to_owned())
+    }
+
+    /// Its text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// What distinguishes one page from another.
@@ -68,21 +78,47 @@ pub(crate) fn render(contents: Contents<'_>, nonce: &Nonce) -> Page {
             }
             body {
                 main { (PreEscaped(main.as_str())) }
-                @if contents.submits_itself {
-                    script nonce=(nonce.0) { (PreEscaped(SUBMIT)) }
-                }
+                (PreEscaped(script(contents.submits_itself, nonce)))
             }
         }
     };
     Page {
         status: contents.status,
-        headers: headers(nonce, contents.submits_itself),
+        headers: headers(nonce, contents.submits_itself, ""),
         body: Zeroizing::new(markup.into_string()),
     }
 }
 
-/// The headers of every page. There is no `form-action`: Chromium applies it to where a form is redirected, too.
-fn headers(nonce: &Nonce, submits_itself: bool) -> Vec<(&'static str, String)> {
+/// A page that was made from a site's template: it may show pictures, and take fonts and style sheets, of its own host.
+pub(crate) fn from_template(
+    status: u16,
+    body: Zeroizing<String>,
+    submits_itself: bool,
+    nonce: &Nonce,
+) -> Page {
+    Page {
+        status,
+        headers: headers(nonce, submits_itself, OF_ITS_OWN_HOST),
+        body,
+    }
+}
+
+/// The script that submits a page's only form, where it submits itself.
+pub(crate) fn script(submits_itself: bool, nonce: &Nonce) -> String {
+    html! {
+        @if submits_itself {
+            script nonce=(nonce.0) { (PreEscaped(SUBMIT)) }
+        }
+    }
+    .into_string()
+}
+
+/// What templates may refer to.
+const OF_ITS_OWN_HOST: &str = " 'self'; img-src 'self' data:; font-src 'self'";
+
+/// The headers of every page. `of_host` goes on after the sources of style. There is no `form-action`: Chromium applies it
+/// to where a form is redirected, too.
+fn headers(nonce: &Nonce, submits_itself: bool, of_host: &str) -> Vec<(&'static str, String)> {
     let nonce = &nonce.0;
     let script = if submits_itself {
         format!("script-src 'nonce-{nonce}'; ")
@@ -90,7 +126,7 @@ fn headers(nonce: &Nonce, submits_itself: bool) -> Vec<(&'static str, String)> {
         String::new()
     };
     let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; {script}base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'nonce-{nonce}'{of_host}; {script}base-uri 'none'; frame-ancestors 'none'"
     );
     let mut headers = uncacheable();
     headers.extend([
@@ -117,4 +153,5 @@ pub(crate) fn uncacheable() -> Vec<(&'static str, String)> {
 /// Submits the only form, even where one of its fields is called `submit`.
 const SUBMIT: &str = "HTMLFormElement.prototype.submit.call(document.forms[0]);";
 
-const STYLE: &str = include_str!("page.css");
+/// The style of every page.
+pub(crate) const STYLE: &str = include_str!("page.css");

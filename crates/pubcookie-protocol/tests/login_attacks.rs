@@ -7,7 +7,7 @@ mod recorded;
 
 use login_support::{Browser, NOW, Seen, config, encode, open_granting, open_login, request};
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod};
-use pubcookie_protocol::login::{Event, LoginConfig, LoginServer};
+use pubcookie_protocol::login::{Event, LoginConfig, LoginServer, Proof};
 use std::sync::LazyLock;
 use testbed::browser::Form;
 
@@ -197,7 +197,7 @@ fn a_granting_request_is_found_among_planted_cookies() {
         browser.get("/")
     };
     for cookie in ["clear", "*", "AAAA", &encode("one=x&one=y")] {
-        assert!(matches!(planted(7, cookie).event, Event::FormShown), "{cookie}");
+        assert!(matches!(planted(7, cookie).event, Event::FormShown(_)), "{cookie}");
     }
     assert_refused(&planted(8, "*"), "eight are tried");
 }
@@ -338,7 +338,7 @@ fn a_login_form_comes_back_as_it_went_out() {
     assert!(matches!(
         browser.log_in(&page, "alice", "secret").event,
         Event::Granted {
-            password_typed: true,
+            by: Proof::Password,
             ..
         }
     ));
@@ -382,7 +382,7 @@ fn an_old_form_is_shown_anew() {
     let page = browser.get("/");
     browser.now = NOW + 30 * 60 + 1;
     let again = browser.log_in(&page, "alice", "secret");
-    assert!(matches!(again.event, Event::FormExpired) && again.checked.is_none());
+    assert!(matches!(again.event, Event::FormExpired(_)) && again.checked.is_none());
     assert_eq!(again.login_form().field("user"), Some("alice"));
     assert!(again.html.contains("role=\"alert\""));
     assert!(!browser.log_in(&again, "alice", "secret").is_refused());
@@ -400,7 +400,7 @@ fn names_that_do_not_fit_are_refused_and_never_cut() {
     ] {
         let seen = browser.log_in(&page, &user, "secret");
         assert!(
-            matches!(seen.event, Event::UserNameRefused(_)),
+            matches!(seen.event, Event::UserNameRefused { .. }),
             "{user:?}: {}",
             seen.event
         );
@@ -448,7 +448,7 @@ fn only_a_login_cookie_is_a_login_cookie() {
     ] {
         let mut stranger = Browser::asked(&request(&[]));
         stranger.keep(name, value);
-        assert!(matches!(stranger.get("/").event, Event::FormShown), "{name}");
+        assert!(matches!(stranger.get("/").event, Event::FormShown(_)), "{name}");
     }
     let mut several = Browser::asked(&request(&[]));
     several.cookies.push(("pubcookie_l".into(), changed));
@@ -456,7 +456,7 @@ fn only_a_login_cookie_is_a_login_cookie() {
     assert!(matches!(
         several.get("/").event,
         Event::Granted {
-            password_typed: false,
+            by: Proof::EarlierLogin,
             ..
         }
     ));

@@ -137,6 +137,7 @@ fn a_provider_that_cannot_be_asked_is_no_refusal() {
         form: form.as_bytes(),
         fetch_site: None,
         origin: None,
+        remote_user: None,
         nonce: &nonce,
         now: NOW,
     };

@@ -48,7 +48,7 @@ proptest! {
     ) {
         let mut browser = Browser { now, ..Browser::asked(&request(&[(field, &value)])) };
         let page = browser.get("/");
-        if matches!(page.event, Event::FormShown) && page.login_form().field("pinit") == Some("0") {
+        if matches!(page.event, Event::FormShown(_)) && page.login_form().field("pinit") == Some("0") {
             let seen = browser.log_in(&page, "alice", "secret");
             prop_assert!(seen.granting_cookie().is_some(), "{}", seen.event);
             prop_assert!(seen.document.refresh.unwrap().starts_with("https://app1.example.edu:18444/"));

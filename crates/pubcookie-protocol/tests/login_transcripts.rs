@@ -461,11 +461,11 @@ fn lines_of(seen: &Seen, step: &Value) -> Lines {
 
 /// A form: where it goes, and its fields in their order. Left out are the fields that differ in every form: `fr` (the
 /// original takes it for a path to return to) and `first_kiss` (a number for its log) are not carried by ours;
-/// `confirm_post` and `seal` are ours alone.
+/// `confirm_post` and `seal` are ours alone. User and password stand before the hidden fields there, behind them here.
 fn lines_of_form(name: &str, action: &str, fields: &[(String, String)]) -> Lines {
     let mut lines = vec![format!("form {name} to {action}")];
     let is_login = fields.iter().any(|(name, _)| name == "pass");
-    let everywhere = ["fr", "first_kiss", "confirm_post", "seal", "user"];
+    let everywhere = ["fr", "first_kiss", "confirm_post", "seal", "user", "pass"];
     let kept = fields
         .iter()
         .filter(|(name, _)| !is_login || !everywhere.contains(&name.as_str()));
@@ -478,7 +478,9 @@ fn lines_of_form(name: &str, action: &str, fields: &[(String, String)]) -> Lines
     let mut rest: Lines = kept.map(line).collect();
     if is_login {
         // The original hides the name of a user who is asked again; ours shows it.
-        lines.extend(fields.iter().filter(|(name, _)| name == "user").map(line));
+        for typed in ["pass", "user"] {
+            lines.extend(fields.iter().filter(|(name, _)| name == typed).map(line));
+        }
     } else if name == "query" {
         // The original puts a field called `submit` last, as a button.
         rest.sort();

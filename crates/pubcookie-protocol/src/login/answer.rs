@@ -1,6 +1,6 @@
 //! What the login server answers, as values that a web server can send.
 
-use super::login_request::LoginRequest;
+use super::log_text;
 use super::refusal::Refusal;
 use super::user::{UserName, UserNameError};
 use crate::page::Page;
@@ -18,21 +18,22 @@ pub struct Answer {
     pub event: Event,
 }
 
-/// What happened at the login server. Its text is one line for the log, without a secret.
+/// What happened at the login server. Its text is one line for the log, without a secret. Whatever somebody typed or sent
+/// stands in it without a space or colon, percent-encoded, so that it cannot pass for a line of its own.
 #[derive(Debug)]
 pub enum Event {
     /// The login form was shown.
-    FormShown,
+    FormShown(Purpose),
     /// The login form came back too late and was shown again.
-    FormExpired,
+    FormExpired(Purpose),
     /// A user got a granting cookie.
     Granted {
         /// Who; `None` for somebody who was not to be asked (`PubcookieNoPrompt`).
         user: Option<UserName>,
-        /// Whether the password was typed for it, or an earlier login served.
-        password_typed: bool,
-        /// For whom: app server ID, app ID and host.
-        application: String,
+        /// How it is known who it is.
+        by: Proof,
+        /// For which application.
+        purpose: Purpose,
     },
     /// A user logged in at the login server itself.
     LoggedIn(UserName),
@@ -40,13 +41,33 @@ pub enum Event {
     Denied {
         /// The name as it was typed.
         user: String,
+        /// What the login was for.
+        purpose: Purpose,
+    },
+    /// The password was not looked at, after too many wrong ones.
+    Delayed {
+        /// The name as it was typed.
+        user: String,
+        /// For how many seconds more.
+        wait: u64,
+        /// What the login was for.
+        purpose: Purpose,
     },
     /// The name that was typed cannot be a user's.
-    UserNameRefused(UserNameError),
+    UserNameRefused {
+        /// The name as it was typed.
+        user: String,
+        /// What is wrong with it.
+        why: UserNameError,
+        /// What the login was for.
+        purpose: Purpose,
+    },
     /// The authentication provider could not be asked.
     ProviderUnavailable {
         /// The name as it was typed.
         user: String,
+        /// What the login was for.
+        purpose: Purpose,
     },
     /// The page that says who is logged in was shown.
     StatusShown(UserName),
@@ -56,10 +77,32 @@ pub enum Event {
         user: Option<UserName>,
         /// Whether the login at the login server ended as well.
         here: bool,
+        /// The app server ID that the application gave; empty where the user logged out here.
+        application: String,
     },
     /// The visit was refused.
-    Refused(Refusal),
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// Who is logged in, if somebody is.
+        user: Option<UserName>,
+    },
 }
+
+/// How it is known who a user is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The password was typed for it.
+    Password,
+    /// An earlier login served.
+    EarlierLogin,
+    /// httpd authenticated the user (`PubcookieLoginTrustRemoteUser`).
+    Httpd,
+}
+
+/// What a login is for: an application, or the login server itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purpose(pub(super) String);
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,75 +119,110 @@ impl Event {
         matches!(
             self,
             Event::Denied { .. }
-                | Event::UserNameRefused(_)
+                | Event::Delayed { .. }
+                | Event::UserNameRefused { .. }
                 | Event::ProviderUnavailable { .. }
-                | Event::Refused(_)
+                | Event::Refused { .. }
         )
     }
 
-    /// How the log names an application.
-    pub(super) fn application(request: &LoginRequest) -> String {
-        let granting = request.granting();
-        format!(
-            "app server ID {}, app ID {}, at {}",
-            granting.app_server_id, granting.app_id, granting.host
-        )
+    /// The HTTP status that fits.
+    pub(super) fn status(&self) -> u16 {
+        match self {
+            Event::Refused { refusal, .. } => refusal.status(),
+            Event::Delayed { .. } => 429,
+            Event::ProviderUnavailable { .. } => 503,
+            _ => 200,
+        }
     }
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |user: &UserName| user.as_str().escape_debug().to_string();
         match self {
-            Event::FormShown => f.write_str("showed the login form"),
-            Event::FormExpired => f.write_str("showed the login form again: it came back too late"),
-            Event::Granted {
-                user: None,
-                application,
-                ..
-            } => {
-                write!(
-                    f,
-                    "granted without a user, who was not to be asked: {application}"
-                )
+            Event::FormShown(purpose) => write!(f, "showed the login form: {purpose}"),
+            Event::FormExpired(purpose) => {
+                write!(f, "showed the login form again, which came back too late: {purpose}")
             }
+            Event::Granted {
+                user: None, purpose, ..
+            } => write!(f, "granted without a user, who was not to be asked: {purpose}"),
             Event::Granted {
                 user: Some(user),
-                password_typed,
-                application,
-            } => {
-                let how = if *password_typed {
-                    "with the password"
-                } else {
-                    "by single sign-on"
-                };
-                write!(f, "granted user {} {how}: {application}", name(user))
-            }
-            Event::LoggedIn(user) => write!(f, "user {} logged in at the login server itself", name(user)),
-            Event::Denied { user } => write!(f, "user {}: wrong user name or password", user.escape_debug()),
-            Event::UserNameRefused(why) => write!(f, "a login was refused: {why}"),
-            Event::ProviderUnavailable { user } => {
+                by,
+                purpose,
+            } => write!(f, "granted user {} {by}: {purpose}", log_text::user(user)),
+            Event::LoggedIn(user) => {
                 write!(
                     f,
-                    "user {}: the password could not be checked",
-                    user.escape_debug()
+                    "user {} logged in at the login server itself",
+                    log_text::user(user)
                 )
             }
-            Event::StatusShown(user) => write!(f, "showed user {} that the login counts", name(user)),
-            Event::LoggedOut { user, here } => {
-                let who = user
-                    .as_ref()
-                    .map_or("somebody who was not logged in".to_owned(), |user| {
-                        format!("user {}", name(user))
-                    });
-                let what = if *here {
+            Event::Denied { user, purpose } => write!(
+                f,
+                "user {}: wrong user name or password: {purpose}",
+                log_text::word(user)
+            ),
+            Event::Delayed { user, wait, purpose } => write!(
+                f,
+                "user {}: refused for {wait} more seconds, after too many wrong passwords: {purpose}",
+                log_text::word(user)
+            ),
+            Event::UserNameRefused { user, why, purpose } => {
+                write!(f, "user {}: login refused, {why}: {purpose}", log_text::word(user))
+            }
+            Event::ProviderUnavailable { user, purpose } => write!(
+                f,
+                "user {}: the password could not be checked: {purpose}",
+                log_text::word(user)
+            ),
+            Event::StatusShown(user) => {
+                write!(f, "showed user {} that the login counts", log_text::user(user))
+            }
+            Event::LoggedOut {
+                user,
+                here,
+                application,
+            } => {
+                match user {
+                    Some(user) => write!(f, "user {}: ", log_text::user(user))?,
+                    None => f.write_str("somebody who was not logged in: ")?,
+                }
+                f.write_str(if *here {
                     "logged out"
                 } else {
                     "logged out at an application, stays logged in here"
-                };
-                write!(f, "{who}: {what}")
+                })?;
+                if application.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, ": app server ID {}", log_text::word(application))
+                }
             }
-            Event::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Event::Refused { refusal, user } => {
+                write!(f, "refused: {refusal}")?;
+                match user {
+                    Some(user) => write!(f, " (user {})", log_text::user(user)),
+                    None => Ok(()),
+                }
+            }
         }
+    }
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Proof::Password => "with the password",
+            Proof::EarlierLogin => "by single sign-on",
+            Proof::Httpd => "whom httpd authenticated",
+        })
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }

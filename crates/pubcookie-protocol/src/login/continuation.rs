@@ -1,7 +1,8 @@
 //! A login that waits for the verdict on its password.
 
-use super::answer::{Answer, Event};
+use super::answer::{Answer, Event, Purpose};
 use super::keys::LoginKeys;
+use super::log_text;
 use super::login_cookie::Login;
 use super::login_form::LoginFor;
 use super::pages::{NameField, Problem};
@@ -42,27 +43,46 @@ impl Continuation<'_> {
             logged_in: now,
             expires,
         };
+        let user = login.user.clone();
         let answer = match &login_for {
             LoginFor::Request(request) => server.grant_by_password(request, &login, &input, keys),
             LoginFor::Itself => server.logged_in_itself(&login, &input, keys),
         };
-        answer.unwrap_or_else(|refusal| server.refuse(refusal, &input))
+        answer.unwrap_or_else(|refusal| server.refuse(refusal, Some(user), &input))
     }
 
     /// The provider does not know this user with this password. The answer does not say which of the two was wrong.
     pub fn denied(self, now: u64, keys: &impl LoginKeys) -> Answer {
         let event = Event::Denied {
             user: self.user.as_str().to_owned(),
+            purpose: self.purpose(),
         };
         self.again(Problem::WrongPassword, event, now, keys)
+    }
+
+    /// The provider was not asked, and will not be for so many seconds: there were too many wrong passwords.
+    pub fn delayed(self, wait: u64, now: u64, keys: &impl LoginKeys) -> Answer {
+        let event = Event::Delayed {
+            user: self.user.as_str().to_owned(),
+            wait,
+            purpose: self.purpose(),
+        };
+        let mut answer = self.again(Problem::TooMany { wait }, event, now, keys);
+        answer.page.headers.push(("Retry-After", wait.to_string()));
+        answer
     }
 
     /// The provider could not be asked.
     pub fn unavailable(self, now: u64, keys: &impl LoginKeys) -> Answer {
         let event = Event::ProviderUnavailable {
             user: self.user.as_str().to_owned(),
+            purpose: self.purpose(),
         };
         self.again(Problem::Unavailable, event, now, keys)
+    }
+
+    fn purpose(&self) -> Purpose {
+        log_text::purpose(&self.login_for)
     }
 
     fn again(self, problem: Problem, event: Event, now: u64, keys: &impl LoginKeys) -> Answer {
@@ -74,6 +94,6 @@ impl Continuation<'_> {
         };
         self.server
             .form(&self.login_for, form, &input, keys)
-            .unwrap_or_else(|refusal| self.server.refuse(refusal, &input))
+            .unwrap_or_else(|refusal| self.server.refuse(refusal, Some(self.user), &input))
     }
 }

@@ -1,14 +1,16 @@
 //! Granting: the cookie that lets a user in at an application, and the way back there.
 
-use super::answer::{Answer, Event};
+use super::answer::{Answer, Event, Proof};
 use super::cookies;
 use super::keys::LoginKeys;
+use super::log_text;
 use super::login_cookie::Login;
 use super::login_request::LoginRequest;
 use super::pages;
 use super::refusal::Refusal;
+use super::user::UserName;
 use super::visit::VisitInput;
-use super::{CREDS, LoginServer};
+use super::LoginServer;
 use crate::granting_request::GrantingRequest;
 use crate::host::Host;
 use granting_cookie::{CryptKey, Reauthentication};
@@ -21,6 +23,8 @@ pub(super) enum Admission<'a> {
     Password(&'a Login),
     /// With a user who had logged in before.
     SingleSignOn(&'a Login),
+    /// With a user whom httpd authenticated, which leaves no login here.
+    Httpd(&'a UserName),
     /// With a blank user: nobody is logged in, and nobody was to be asked.
     Blank,
 }
@@ -29,19 +33,36 @@ impl Admission<'_> {
     fn login(&self) -> Option<&Login> {
         match self {
             Admission::Password(login) | Admission::SingleSignOn(login) => Some(login),
-            Admission::Blank => None,
+            Admission::Httpd(_) | Admission::Blank => None,
+        }
+    }
+
+    fn user(&self) -> Option<&UserName> {
+        match self {
+            Admission::Httpd(user) => Some(user),
+            _ => self.login().map(|login| &login.user),
         }
     }
 
     /// What the granting cookie says of it. A login that was recent enough for the application's demand is the
-    /// reauthentication that was demanded.
+    /// reauthentication that was demanded. Of httpd's own authentication nobody knows when it was.
     fn reauthentication(&self, request: &GrantingRequest) -> Reauthentication {
         match self {
             Admission::Password(_) => Reauthentication::Happened,
             Admission::SingleSignOn(_) if request.reauthentication.is_demanded() => {
                 Reauthentication::Happened
             }
-            Admission::SingleSignOn(_) | Admission::Blank => Reauthentication::DidNotHappen,
+            Admission::SingleSignOn(_) | Admission::Httpd(_) | Admission::Blank => {
+                Reauthentication::DidNotHappen
+            }
+        }
+    }
+
+    fn proof(&self) -> Proof {
+        match self {
+            Admission::Password(_) => Proof::Password,
+            Admission::Httpd(_) => Proof::Httpd,
+            Admission::SingleSignOn(_) | Admission::Blank => Proof::EarlierLogin,
         }
     }
 }
@@ -76,7 +97,7 @@ impl LoginServer {
             why,
         })?;
         check_app_server_id(granting, &key, keys)?;
-        if granting.creds != CREDS {
+        if self.check_of(granting.creds).is_none() {
             return Err(Refusal::UnknownCreds {
                 host: host.clone(),
                 creds: granting.creds,
@@ -104,7 +125,7 @@ impl LoginServer {
         keys: &impl LoginKeys,
     ) -> Result<Answer, Refusal> {
         let (config, granting) = (&self.config, request.granting());
-        let user = admission.login().map(|login| &login.user);
+        let user = admission.user();
         let reauthentication = admission.reauthentication(granting);
         let granting_cookie =
             cookies::granting_cookie(granting, user, reauthentication, input.now, crypt_key, keys)?;
@@ -112,7 +133,7 @@ impl LoginServer {
         if let Some(login) = admission.login() {
             set_cookies.push(cookies::set_login(login, Some(granting), self.url(), keys)?);
         }
-        let page = match request.relay_url() {
+        let view = match request.relay_url() {
             Some(relay_url) => pages::return_by_post(request, relay_url, &granting_cookie),
             None => {
                 set_cookies.push(cookies::set_granting(&granting_cookie, config.domain.as_ref()));
@@ -122,10 +143,10 @@ impl LoginServer {
         };
         let event = Event::Granted {
             user: user.cloned(),
-            password_typed: matches!(admission, Admission::Password(_)),
-            application: Event::application(request),
+            by: admission.proof(),
+            purpose: log_text::application(request),
         };
-        Ok(self.answer(page, set_cookies, event, input))
+        Ok(self.answer(view, set_cookies, event, input))
     }
 
     /// Lets a user in who has just typed the password.
@@ -148,7 +169,7 @@ impl LoginServer {
         keys: &impl LoginKeys,
     ) -> Result<Answer, Refusal> {
         let set_cookies = vec![cookies::set_login(login, None, self.url(), keys)?];
-        let page = pages::status(self.url(), &login.user, login.expires.saturating_sub(input.now));
-        Ok(self.answer(page, set_cookies, Event::LoggedIn(login.user.clone()), input))
+        let view = pages::status(self.url(), &login.user, login.expires.saturating_sub(input.now));
+        Ok(self.answer(view, set_cookies, Event::LoggedIn(login.user.clone()), input))
     }
 }

@@ -4,12 +4,12 @@
 //! random cookie of this browser proves that this server made the form for this browser: nobody can have a stranger
 //! log in for a request of theirs, and nothing in it can be changed on the way.
 
-use super::CREDS;
 use super::fields::Fields;
 use super::login_request::{CarriedBody, LoginRequest};
 use super::refusal::Refusal;
 use super::visit::VisitInput;
 use crate::app_id::AppServerId;
+use crate::auth_type::Creds;
 use crate::cookie_header;
 use crate::form::Carriage;
 use crate::granting_request::{GrantingRequest, LoginMethod};
@@ -117,16 +117,17 @@ pub fn form_sealing_keys(
     SealingKeys::derive(current, previous, Purpose::LoginForm, context)
 }
 
-/// Makes the hidden fields of a form.
+/// Makes the hidden fields of a form for a login of this flavour.
 pub(super) fn seal(
     login_for: &LoginFor,
+    creds: Creds,
     url: &LoginUrl,
     input: &VisitInput<'_>,
     keys: &SealingKeys,
 ) -> Result<SealedForm, SealingError> {
     let carried = match login_for {
         LoginFor::Request(request) => fields_of(request, input.now),
-        LoginFor::Itself => fields_of_itself(url, input.now),
+        LoginFor::Itself => fields_of_itself(creds, url, input.now),
     };
     let known = browser_cookies(input.cookies).next();
     let browser = known.map_or_else(new_browser, |known| Ok(known.to_owned()))?;
@@ -144,15 +145,23 @@ pub(super) fn seal(
     })
 }
 
-/// Reads a form that came back. Whatever this server did not seal for this browser is refused.
-pub(super) fn open(form: &Fields, cookies: &[u8], keys: &SealingKeys) -> Result<SubmittedForm, Refusal> {
+/// Reads a form that came back. Whatever this server did not seal for this browser is refused, and what another site
+/// made the browser submit: its pages are not where the form is shown.
+pub(super) fn open(
+    form: &Fields,
+    input: &VisitInput<'_>,
+    keys: &SealingKeys,
+) -> Result<SubmittedForm, Refusal> {
+    if matches!(input.fetch_site, Some(site) if !matches!(site, "same-origin" | "none")) {
+        return Err(Refusal::FormFromElsewhere);
+    }
     let sealed = keys
         .open(form.text(SEAL).as_bytes())
         .ok_or(Refusal::ForeignForm)?
         .bytes;
     let complete = CARRIED.iter().all(|name| form.get(name).is_some());
     let ours = |browser| digest(browser, |name| form.text(name))[..] == sealed[..];
-    if !complete || !browser_cookies(cookies).any(ours) {
+    if !complete || !browser_cookies(input.cookies).any(ours) {
         return Err(Refusal::ForeignForm);
     }
     let login_for = if form.text("pinit") == "1" {
@@ -205,8 +214,8 @@ fn fields_of(request: &LoginRequest, now: u64) -> Carried {
 }
 
 /// A login for the login server itself, as the original writes it.
-fn fields_of_itself(url: &LoginUrl, now: u64) -> Carried {
-    let (host, creds, now) = (url.host().name(), CREDS.to_string(), now.to_string());
+fn fields_of_itself(creds: Creds, url: &LoginUrl, now: u64) -> Carried {
+    let (host, creds, now) = (url.host().name(), creds.to_string(), now.to_string());
     [
         ("one", host),
         ("two", "pinit"),

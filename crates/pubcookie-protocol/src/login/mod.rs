@@ -15,33 +15,42 @@ mod continuation;
 mod cookies;
 mod fields;
 mod granting;
+mod guessing;
 mod keys;
+mod log_text;
 mod login_cookie;
 mod login_form;
 mod login_request;
 mod pages;
 mod refusal;
 mod relay_url;
+mod remote_user;
 mod steps;
+mod template_check;
+mod templates;
 mod user;
 mod visit;
 
-pub use answer::{Answer, Event};
+pub use answer::{Answer, Event, Proof, Purpose};
 pub use continuation::Continuation;
+pub use guessing::{Allowance, Guesses, GuessingLimits, GuessingLimitsError, Source};
 pub use keys::LoginKeys;
 pub use login_form::form_sealing_keys;
 pub use refusal::Refusal;
 pub use relay_url::RelayUrlError;
+pub use templates::{TemplateError, Templates};
 pub use user::{UserName, UserNameError};
 pub use visit::{Method, VisitInput};
 
 use crate::auth_type::Creds;
 use crate::cookie_header;
-use crate::page::{self, Contents};
+use crate::page;
 use crate::set_cookie;
 use crate::settings::{CookieDomain, LoginUrl};
 use login_cookie::KnownUser;
-use pages::Shown;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use templates::View;
 use visit::Visit;
 use zeroize::Zeroizing;
 
@@ -54,10 +63,21 @@ pub struct LoginConfig {
     pub domain: Option<CookieDomain>,
     /// The longest body that is carried through a login, in bytes; 1 MiB.
     pub post_limit: usize,
+    /// The flavours of login that there are, and how each is checked.
+    pub flavours: BTreeMap<Creds, Check>,
+    /// The pages.
+    pub templates: Templates,
 }
 
-/// The flavour of login that there is a check for.
-const CREDS: Creds = Creds::FIRST;
+/// How a flavour of login finds out who a user is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// By a form, with a password or the like.
+    Password,
+    /// Not at all: httpd has authenticated the user ([`VisitInput::remote_user`]).
+    RemoteUser,
+}
+
 /// How long a login serves, in seconds.
 const LOGIN_SECONDS: u64 = 8 * 3600;
 /// How long a login form can be submitted, in seconds.
@@ -87,12 +107,14 @@ pub enum Step<'a> {
 }
 
 impl LoginConfig {
-    /// A login server with the usual limit.
+    /// A login server that checks passwords for the first flavour, with the usual limit and pages.
     pub fn new(url: LoginUrl, domain: Option<CookieDomain>) -> LoginConfig {
         LoginConfig {
             url,
             domain,
             post_limit: 1 << 20,
+            flavours: BTreeMap::from([(Creds::FIRST, Check::Password)]),
+            templates: Templates::built_in(),
         }
     }
 }
@@ -111,68 +133,99 @@ impl LoginServer {
 
     /// Reads a request and says what to do.
     pub fn visit<'a>(&'a self, input: &VisitInput<'a>, keys: &impl LoginKeys) -> Step<'a> {
-        self.step(input, keys)
-            .unwrap_or_else(|refusal| Step::Answer(self.refuse(refusal, input)))
+        let known = KnownUser::read(input.cookies, self.url(), keys, input.now);
+        self.step(&known, input, keys).unwrap_or_else(|refusal| {
+            let user = known.login().map(|login| login.user.clone());
+            Step::Answer(self.refuse(refusal, user, input))
+        })
     }
 
-    fn step<'a>(&'a self, input: &VisitInput<'a>, keys: &impl LoginKeys) -> Result<Step<'a>, Refusal> {
-        let known = KnownUser::read(input.cookies, self.url(), keys, input.now);
-        match Visit::read(
+    fn step<'a>(
+        &'a self,
+        known: &KnownUser,
+        input: &VisitInput<'a>,
+        keys: &impl LoginKeys,
+    ) -> Result<Step<'a>, Refusal> {
+        let visit = Visit::read(
             input,
             self.url(),
             keys.form_sealing_keys(),
             self.config.post_limit,
-        )? {
+        )?;
+        match visit {
             Visit::Granting(request) => self
-                .answer_request(request, &known, input, keys)
+                .answer_request(request, known, input, keys)
                 .map(Step::Answer),
-            Visit::Submitted(form) => self.submitted(form, &known, input, keys),
-            Visit::Logout(action) => self.logout(action, &known, input, keys).map(Step::Answer),
-            Visit::Plain => self.plain(&known, input, keys).map(Step::Answer),
+            Visit::Submitted(form) => self.submitted(form, known, input, keys),
+            Visit::Logout(action, from) => {
+                self.logout(action, &from, known, input, keys).map(Step::Answer)
+            }
+            Visit::Plain => self.plain(known, input, keys).map(Step::Answer),
         }
     }
 
     /// A page with its cookies.
     fn answer(
         &self,
-        shown: Shown,
+        view: View,
         set_cookies: Vec<Zeroizing<String>>,
         event: Event,
         input: &VisitInput<'_>,
     ) -> Answer {
-        let status = match &event {
-            Event::Refused(refusal) => refusal.status(),
-            Event::ProviderUnavailable { .. } => 503,
-            _ => 200,
-        };
-        let page = page::render(
-            Contents {
-                status,
-                title: shown.title,
-                head: shown.head,
-                main: shown.main,
-                submits_itself: shown.submits_itself,
+        let rendered = self
+            .config
+            .templates
+            .render(&view, &self.url().to_string(), input.nonce);
+        match rendered {
+            Ok(body) => Answer {
+                page: page::from_template(event.status(), body, view.submits_itself, input.nonce),
+                set_cookies,
+                event,
             },
-            input.nonce,
-        );
+            // Templates are tried when they are loaded: this one did not show then what is wrong with it.
+            Err(why) => self.own_problem(Refusal::Template(why), input),
+        }
+    }
+
+    /// The built-in page that says that the login server has a problem, whatever the site's own pages are.
+    fn own_problem(&self, refusal: Refusal, input: &VisitInput<'_>) -> Answer {
+        static BUILT_IN: LazyLock<Templates> = LazyLock::new(Templates::built_in);
+        let body = BUILT_IN.render(&pages::refused(&refusal), &self.url().to_string(), input.nonce);
+        let event = Event::Refused { refusal, user: None };
         Answer {
-            page,
-            set_cookies,
+            page: page::from_template(event.status(), body.unwrap_or_default(), false, input.nonce),
+            set_cookies: Vec::new(),
             event,
         }
     }
 
     /// A page that says why nothing was done. The granting request goes: it would only be refused again.
-    fn refuse(&self, refusal: Refusal, input: &VisitInput<'_>) -> Answer {
+    fn refuse(&self, refusal: Refusal, user: Option<UserName>, input: &VisitInput<'_>) -> Answer {
         let asked = cookie_header::values(input.cookies, set_cookie::GRANTING_REQUEST)
             .next()
             .is_some();
         let clear = asked.then(|| cookies::clear_granting_request(self.config.domain.as_ref()));
-        let shown = pages::refused(refusal.for_user());
-        self.answer(shown, clear.into_iter().collect(), Event::Refused(refusal), input)
+        let view = pages::refused(&refusal);
+        let event = Event::Refused { refusal, user };
+        self.answer(view, clear.into_iter().collect(), event, input)
     }
 
     fn url(&self) -> &LoginUrl {
         &self.config.url
+    }
+
+    /// How a flavour is checked; `None` where this server does not have it.
+    fn check_of(&self, creds: Creds) -> Option<Check> {
+        self.config.flavours.get(&creds).copied()
+    }
+
+    /// The flavour of a login at the login server itself: the first that there is.
+    fn own_flavour(&self) -> Creds {
+        self.config
+            .flavours
+            .keys()
+            .next()
+            .copied()
+            .unwrap_or(Creds::FIRST)
     }
 }

@@ -1,23 +1,87 @@
-//! The pages that a user of the login server sees. None of them needs a script; a form that only carries something on
-//! submits itself where there is one.
+//! The pages that a user of the login server sees: which there are, and what each is told. Their words are in their
+//! templates. None of them needs a script; a form that only carries something on submits itself where there is one.
 
 use super::login_form::{LoginFor, SealedForm};
 use super::login_request::{CarriedBody, LoginRequest};
+use super::refusal::{REASONS, Refusal};
 use super::relay_url::RelayUrl;
+use super::templates::{Kind, PageTemplate, View};
 use super::user::UserName;
+use crate::auth_type::Creds;
 use crate::form::Carriage;
 use crate::settings::LoginUrl;
 use maud::{Markup, html};
+use minijinja::value::Value;
+use zeroize::Zeroizing;
 
-/// What a page shows.
-pub(super) struct Shown {
-    pub title: &'static str,
-    /// What goes into the head besides the title.
-    pub head: Markup,
-    pub main: Markup,
-    /// Whether its only form submits itself.
-    pub submits_itself: bool,
-}
+/// All of them.
+pub(super) const PAGES: &[PageTemplate] =
+    &[LOGIN, RETURN, SEND, STATUS, STILL_LOGGED_IN, LOGGED_OUT, REFUSED];
+
+const LOGIN: PageTemplate = PageTemplate {
+    file: "login.html",
+    variables: &[
+        ("host", Kind::Text),
+        ("flavour", Kind::Number),
+        ("user", Kind::Text),
+        ("again", Kind::Flag),
+        ("problem", Kind::OneOf(&PROBLEMS)),
+        ("wait", Kind::Number),
+    ],
+    form: Some(&["user", "pass"]),
+};
+
+const RETURN: PageTemplate = PageTemplate {
+    file: "return.html",
+    variables: &[("host", Kind::Text), ("destination", Kind::Text)],
+    form: None,
+};
+
+const SEND: PageTemplate = PageTemplate {
+    file: "send.html",
+    variables: &[
+        ("host", Kind::Text),
+        ("destination", Kind::Text),
+        ("ask", Kind::Flag),
+        ("button", Kind::OneOf(&["", "go"])),
+    ],
+    form: Some(&[]),
+};
+
+const STATUS: PageTemplate = PageTemplate {
+    file: "status.html",
+    variables: &[
+        ("user", Kind::Text),
+        ("elsewhere", Kind::Flag),
+        ("hours", Kind::Number),
+        ("minutes", Kind::Number),
+        ("logout_url", Kind::Text),
+    ],
+    form: None,
+};
+
+const STILL_LOGGED_IN: PageTemplate = PageTemplate {
+    file: "still-logged-in.html",
+    variables: &[
+        ("application", Kind::Text),
+        ("user", Kind::Text),
+        ("elsewhere", Kind::Flag),
+        ("logout_url", Kind::Text),
+    ],
+    form: None,
+};
+
+const LOGGED_OUT: PageTemplate = PageTemplate {
+    file: "logged-out.html",
+    variables: &[("application", Kind::Text)],
+    form: None,
+};
+
+const REFUSED: PageTemplate = PageTemplate {
+    file: "refused.html",
+    variables: &[("reason", Kind::OneOf(REASONS))],
+    form: None,
+};
 
 /// The name in the form, and whether the user may change it.
 #[derive(Clone, Copy)]
@@ -32,205 +96,225 @@ pub(super) enum NameField<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
     WrongPassword,
+    /// The password was not looked at: there were too many wrong ones before.
+    TooMany {
+        /// How many seconds to wait.
+        wait: u64,
+    },
     NothingTyped,
     NameRefused,
     TooLate,
     Unavailable,
 }
 
+/// What templates call them; empty for none.
+const PROBLEMS: [&str; 7] = [
+    "",
+    "wrong-password",
+    "too-many",
+    "nothing-typed",
+    "name-refused",
+    "too-late",
+    "unavailable",
+];
+
 impl Problem {
-    fn text(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
-            Problem::WrongPassword => "The user name or the password is not right. Please try again.",
-            Problem::NothingTyped => "Please enter your user name and your password.",
-            Problem::NameRefused => "This is not a user name that can log in here. Please check it.",
-            Problem::TooLate => "This page was open for too long. Please log in again.",
-            Problem::Unavailable => {
-                "Your password cannot be checked at the moment. Please try again in a while."
-            }
+            Problem::WrongPassword => "wrong-password",
+            Problem::TooMany { .. } => "too-many",
+            Problem::NothingTyped => "nothing-typed",
+            Problem::NameRefused => "name-refused",
+            Problem::TooLate => "too-late",
+            Problem::Unavailable => "unavailable",
         }
     }
 }
 
-const TITLE_LOGGED_IN: &str = "You are logged in";
-
-fn page(title: &'static str, main: Markup) -> Shown {
-    Shown {
-        title,
-        head: html! {},
-        main,
+fn page(template: &'static PageTemplate, variables: Vec<(&'static str, Value)>) -> View {
+    View {
+        template,
+        variables,
+        refresh: None,
+        form: None,
         submits_itself: false,
     }
 }
 
-/// The login form. Its fields are the original's, in its order.
+/// The login form. Its fields are the original's.
 pub(super) fn login_form(
     url: &LoginUrl,
     login_for: &LoginFor,
+    creds: Creds,
     name: NameField<'_>,
     problem: Option<Problem>,
     sealed: &SealedForm,
-) -> Shown {
-    let (user, fixed) = match name {
+) -> View {
+    let (user, again) = match name {
         NameField::Open(user) => (user, false),
         NameField::Fixed(user) => (user.as_str(), true),
     };
-    let described_by = problem.map(|_| "problem");
-    page(
-        "Log in",
-        html! {
-            h1 { "Log in" }
-            @if let LoginFor::Request(request) = login_for {
-                p { "to continue to " strong { (request.granting().host.name()) } }
-            }
-            @if let Some(problem) = problem {
-                p id="problem" class="problem" role="alert" { (problem.text()) }
-            } @else if fixed {
-                p { "This site asks you to enter your password again." }
-            }
-            form name="query" method="post" action=(url) {
-                label for="user" { "User name" }
-                input id="user" type="text" name="user" value=(user) required maxlength="256" autocomplete="username"
-                    autocapitalize="none" autocorrect="off" spellcheck="false" readonly[fixed] autofocus[user.is_empty()]
-                    aria-describedby=[described_by];
-                label for="pass" { "Password" }
-                input id="pass" type="password" name="pass" required autocomplete="current-password"
-                    autofocus[!user.is_empty()] aria-describedby=[described_by];
-                button type="submit" { "Log in" }
-                @for (name, value) in &sealed.fields {
-                    input type="hidden" name=(name) value=(value.as_str());
-                }
-            }
-            p class="hint" {
-                "Before you enter your password, check that the address begins with "
-                strong { (url) }
-            }
-        },
-    )
+    let host = match login_for {
+        LoginFor::Request(request) => request.granting().host.name(),
+        LoginFor::Itself => "",
+    };
+    let wait = match problem {
+        Some(Problem::TooMany { wait }) => wait,
+        _ => 0,
+    };
+    let fields = sealed.fields.iter().map(|(name, value)| (*name, value.as_str()));
+    let variables = vec![
+        ("host", host.into()),
+        ("flavour", u64::from(creds.number()).into()),
+        ("user", user.into()),
+        ("again", again.into()),
+        ("problem", problem.map_or("", Problem::name).into()),
+        ("wait", wait.into()),
+    ];
+    View {
+        form: Some(form("query", &url.to_string(), fields)),
+        ..page(&LOGIN, variables)
+    }
 }
 
 /// GET method: the cookies are set, and the browser goes back to the application.
-pub(super) fn return_by_get(request: &LoginRequest) -> Shown {
+pub(super) fn return_by_get(request: &LoginRequest) -> View {
     match request.carried() {
         None => return_without_body(request),
         Some(carried) => return_with_body(request, carried),
     }
 }
 
-fn return_without_body(request: &LoginRequest) -> Shown {
+fn return_without_body(request: &LoginRequest) -> View {
     let destination = request.destination();
-    let head = html! { meta http-equiv="Refresh" content={ "0;URL=" (destination) }; };
-    let main = html! {
-        h1 { (TITLE_LOGGED_IN) }
-        p { "You are on your way back to " strong { (request.granting().host.name()) } "." }
-        p { a class="button" href=(destination) { "Continue" } }
-    };
-    Shown {
-        head,
-        ..page(TITLE_LOGGED_IN, main)
+    let variables = vec![
+        ("host", request.granting().host.name().into()),
+        ("destination", destination.as_str().into()),
+    ];
+    View {
+        refresh: Some(destination),
+        ..page(&RETURN, variables)
     }
 }
 
 /// A form that posts the body of the user's POST again, where it was to go: by itself, or after the user has seen where
 /// that is and clicks.
-fn return_with_body(request: &LoginRequest, carried: &CarriedBody) -> Shown {
+fn return_with_body(request: &LoginRequest, carried: &CarriedBody) -> View {
     let by_itself = carried.carriage == Carriage::ByItself;
-    let title = if by_itself {
-        TITLE_LOGGED_IN
-    } else {
-        "Send this form?"
-    };
     let granting = request.granting();
-    let main = html! {
-        h1 { (title) }
-        @if by_itself {
-            p { "What you entered before the login is being sent on to " strong { (granting.host.name()) } "." }
-        } @else {
-            p {
-                "You are logged in. Before that, a form was filled in, maybe by another site, for "
-                strong { (granting.host) (granting.path) } ". Send it only if you meant to."
-            }
-        }
-        form name="query" method="post" action=(request.destination()) {
-            @for (name, value) in carried.fields.fields() {
-                input type="hidden" name=(String::from_utf8_lossy(name)) value=(String::from_utf8_lossy(value));
-            }
-            button type="submit" { @if by_itself { "Continue" } @else { "Send" } }
-        }
-    };
-    Shown {
+    let texts: Vec<_> = carried
+        .fields
+        .fields()
+        .map(|(name, value)| (String::from_utf8_lossy(name), String::from_utf8_lossy(value)))
+        .collect();
+    let fields = texts.iter().map(|(name, value)| (&**name, &**value));
+    let variables = vec![
+        ("host", granting.host.name().into()),
+        (
+            "destination",
+            format!("{}{}", granting.host, granting.path).into(),
+        ),
+        ("ask", (!by_itself).into()),
+        ("button", "".into()),
+    ];
+    View {
+        form: Some(form("query", &request.destination(), fields)),
         submits_itself: by_itself,
-        ..page(title, main)
+        ..page(&SEND, variables)
     }
 }
 
 /// POST method: a form that takes the granting cookie to the app server's reply URL.
-pub(super) fn return_by_post(request: &LoginRequest, relay_url: &RelayUrl, granting_cookie: &str) -> Shown {
+pub(super) fn return_by_post(request: &LoginRequest, relay_url: &RelayUrl, granting_cookie: &str) -> View {
     let granting = request.granting();
-    let main = html! {
-        h1 { (TITLE_LOGGED_IN) }
-        p { "You are on your way back to " strong { (granting.host.name()) } "." }
-        form name="relay" method="post" action=(relay_url) {
-            input type="hidden" name="post_stuff" value=(request.carried().map_or("", |carried| &carried.body));
-            input type="hidden" name="get_args" value=(granting.query);
-            input type="hidden" name="redirect_url" value=(request.redirect_url());
-            input type="hidden" name="pubcookie_g" value=(granting_cookie);
-            button type="submit" name="go" value="Continue" { "Continue" }
-        }
-    };
-    Shown {
+    let redirect_url = request.redirect_url();
+    let fields = [
+        (
+            "post_stuff",
+            request.carried().map_or("", |carried| carried.body.as_str()),
+        ),
+        ("get_args", &granting.query),
+        ("redirect_url", &redirect_url),
+        ("pubcookie_g", granting_cookie),
+    ];
+    let variables = vec![
+        ("host", granting.host.name().into()),
+        (
+            "destination",
+            format!("{}{}", granting.host, granting.path).into(),
+        ),
+        ("ask", false.into()),
+        ("button", "go".into()),
+    ];
+    View {
+        form: Some(form("relay", &relay_url.to_string(), fields)),
         submits_itself: true,
-        ..page(TITLE_LOGGED_IN, main)
+        ..page(&SEND, variables)
     }
 }
 
 /// Who is logged in, and until when.
-pub(super) fn status(url: &LoginUrl, user: &UserName, seconds_left: u64) -> Shown {
-    let (hours, minutes) = (seconds_left / 3600, seconds_left % 3600 / 60);
-    page(
-        TITLE_LOGGED_IN,
-        html! {
-            h1 { (TITLE_LOGGED_IN) }
-            p { "as " strong { (user) } ", for another " (hours) " h " (minutes) " min." }
-            p { a class="button" href={ (url) "?logout_action=2" } { "Log out" } }
-        },
-    )
+pub(super) fn status(url: &LoginUrl, user: &UserName, seconds_left: u64) -> View {
+    let variables = vec![
+        ("user", user.as_str().into()),
+        ("elsewhere", false.into()),
+        ("hours", (seconds_left / 3600).into()),
+        ("minutes", (seconds_left % 3600 / 60).into()),
+        ("logout_url", format!("{url}?logout_action=2").into()),
+    ];
+    page(&STATUS, variables)
 }
 
-/// After a logout at an application that leaves the login here as it is.
-pub(super) fn still_logged_in(url: &LoginUrl, user: &UserName) -> Shown {
-    page(
-        "Logged out of an application",
-        html! {
-            h1 { "You are logged out of one application" }
-            p { "You are still logged in here as " strong { (user) } ", and other applications let you in." }
-            p { a class="button" href={ (url) "?logout_action=1" } { "Log out here too" } }
-        },
-    )
+/// Who is logged in, by httpd's own authentication.
+pub(super) fn status_elsewhere(user: &UserName) -> View {
+    let variables = vec![
+        ("user", user.as_str().into()),
+        ("elsewhere", true.into()),
+        ("hours", 0.into()),
+        ("minutes", 0.into()),
+        ("logout_url", "".into()),
+    ];
+    page(&STATUS, variables)
 }
 
-/// After a logout.
-pub(super) fn logged_out(url: &LoginUrl) -> Shown {
-    page(
-        "You are logged out",
-        html! {
-            h1 { "You are logged out" }
-            p {
-                "Applications that you did not log out of may go on for a while. To be sure that nobody goes on in your \
-                 place, close all windows of the browser."
-            }
-            p { a href=(url) { "Log in again" } }
-        },
-    )
+/// After a logout at an application that leaves the login here as it is. `application` is the application's server, where
+/// it is known. `elsewhere`: httpd's own authentication logs the user in, and would at once again.
+pub(super) fn still_logged_in(url: &LoginUrl, application: &str, user: &UserName, elsewhere: bool) -> View {
+    let variables = vec![
+        ("application", application.into()),
+        ("user", user.as_str().into()),
+        ("elsewhere", elsewhere.into()),
+        ("logout_url", format!("{url}?logout_action=1").into()),
+    ];
+    page(&STILL_LOGGED_IN, variables)
+}
+
+/// After a logout. `application` is the application's server, where the user comes from one that is known.
+pub(super) fn logged_out(application: &str) -> View {
+    page(&LOGGED_OUT, vec![("application", application.into())])
 }
 
 /// Why nothing was done.
-pub(super) fn refused(why: &'static str) -> Shown {
-    page(
-        "This login does not work",
-        html! {
-            h1 { "This login does not work" }
-            p role="alert" { (why) }
-        },
-    )
+pub(super) fn refused(refusal: &Refusal) -> View {
+    page(&REFUSED, vec![("reason", refusal.reason().into())])
+}
+
+/// The beginning of a form, with its hidden fields.
+fn form<'a>(
+    name: &str,
+    action: &str,
+    fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Zeroizing<String> {
+    let hidden: Vec<(&str, &str)> = fields.into_iter().collect();
+    let markup: Markup = html! {
+        form name=(name) method="post" action=(action) {
+            @for (name, value) in hidden {
+                input type="hidden" name=(name) value=(value);
+            }
+        }
+    };
+    let mut markup = Zeroizing::new(markup.into_string());
+    let open = markup.len() - "</form>".len();
+    markup.truncate(open);
+    markup
 }

@@ -1,6 +1,8 @@
 //! Why the login server did not do what a browser asked: exactly for the log, in plain words for the page.
 
 use super::relay_url::RelayUrlError;
+use super::templates::TemplateError;
+use super::user::UserNameError;
 use crate::auth_type::Creds;
 use crate::form::FormError;
 use crate::granting_request::GrantingRequestError;
@@ -9,7 +11,7 @@ use crate::sealed::SealingError;
 use granting_cookie::{EncryptError, KeyFileError, SignError, TextError};
 
 /// Why a visit was refused. Its text is for the administrator's log, on one line; the user reads
-/// [`Refusal::for_user`], which does not tell one forgery from another.
+/// what the template of the page says to [`Refusal::reason`].
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The granting request cannot be read.
@@ -30,7 +32,10 @@ pub enum Refusal {
         host: Host,
     },
     /// There is no key for the host.
-    #[error("{host} is not served: {why}; permit the host and let it fetch its key with keyclient")]
+    #[error(
+        "{host} is not served: {why}; make its key, if it is to be: `mod-myproxy keyclient` on that host, or a file of 2048 \
+         random bytes in PubcookieKeyDir"
+    )]
     NoKey {
         /// The server that asked.
         host: Host,
@@ -68,12 +73,36 @@ pub enum Refusal {
         host: Host,
     },
     /// A flavour of login that this server does not have.
-    #[error("{host} asks for login flavour {creds}, which this login server does not have")]
+    #[error(
+        "{host} asks for login flavour {creds}, which this login server does not have: no PubcookieLoginProvider checks it"
+    )]
     UnknownCreds {
         /// The server that asked.
         host: Host,
         /// The flavour.
         creds: Creds,
+    },
+    /// A new login is demanded, but httpd has authenticated the user, and cannot be made to do so again.
+    #[error(
+        "{host} demands a new login (PubcookieSessionCauseReAuth), which PubcookieLoginTrustRemoteUser cannot give"
+    )]
+    CannotAskAgain {
+        /// The server that asked.
+        host: Host,
+    },
+    /// httpd was to authenticate the user, and has not.
+    #[error(
+        "PubcookieLoginTrustRemoteUser is on, but httpd has authenticated nobody here: the handler's Location needs an \
+         AuthType and Require, or SSLVerifyClient and SSLUserName"
+    )]
+    NobodyAuthenticated,
+    /// httpd authenticated somebody whose name cannot log in.
+    #[error("httpd authenticated a user (`{}`) who cannot log in: {why}", .name.escape_debug())]
+    AuthenticatedName {
+        /// The beginning of the name.
+        name: String,
+        /// What is wrong with it.
+        why: UserNameError,
     },
     /// More fields than a form to this server has.
     #[error("a form with too many fields")]
@@ -103,6 +132,9 @@ pub enum Refusal {
     /// The login form was not made by this server for this browser, or was changed on its way.
     #[error("a login form that was not made for this browser, or was changed")]
     ForeignForm,
+    /// Another site sent the login form.
+    #[error("a login form that was submitted from another site (Sec-Fetch-Site)")]
+    FormFromElsewhere,
     /// A `logout_action` without a meaning.
     #[error("the logout_action `{}` has no meaning (0, 1 and 2 have)", .0.escape_debug())]
     LogoutAction(String),
@@ -118,6 +150,9 @@ pub enum Refusal {
     /// Sealing a form failed.
     #[error("a login form could not be sealed: {0}")]
     Seal(#[from] SealingError),
+    /// A page cannot be shown.
+    #[error("PubcookieLoginTemplates: {0}")]
+    Template(#[from] TemplateError),
 }
 
 impl Refusal {
@@ -128,46 +163,60 @@ impl Refusal {
             | Refusal::AppServerIdOfAnother { .. }
             | Refusal::AppServerIdNotPermitted { .. }
             | Refusal::UnknownCreds { .. }
+            | Refusal::CannotAskAgain { .. }
+            | Refusal::NobodyAuthenticated
+            | Refusal::AuthenticatedName { .. }
+            | Refusal::FormFromElsewhere
             | Refusal::OutsideDomain { .. }
             | Refusal::RelayHost { .. }
             | Refusal::ForeignForm => 403,
             Refusal::FieldTooLong { .. } => 413,
-            Refusal::Text(_) | Refusal::Sign(_) | Refusal::Encrypt(_) | Refusal::Seal(_) => 500,
+            Refusal::Text(_)
+            | Refusal::Sign(_)
+            | Refusal::Encrypt(_)
+            | Refusal::Seal(_)
+            | Refusal::Template(_) => 500,
             _ => 400,
         }
     }
 
-    /// What happened, and what to do, for the user in front of the page.
-    pub fn for_user(&self) -> &'static str {
+    /// What the page's template calls it: one of [`REASONS`]. It does not tell one forgery from another.
+    pub(super) fn reason(&self) -> &'static str {
         match self {
-            Refusal::NoKey { .. } => {
-                "The site that sent you here is not known to this login service. Its administrator has to register it."
-            }
+            Refusal::NoKey { .. } => "unknown-site",
             Refusal::AppServerIdOfAnother { .. } | Refusal::AppServerIdNotPermitted { .. } => {
-                "The site that sent you here uses a name that is not registered for it. Its administrator has to register \
-                 it with this login service."
+                "unregistered-name"
             }
-            Refusal::UnknownCreds { .. } => {
-                "The site that sent you here asks for a kind of login that this service does not offer."
-            }
-            Refusal::ForeignForm => {
-                "This login page was not made for this browser, or your browser keeps no cookies. Allow cookies for \
-                 this site, go back to the page that you wanted to see, and log in from there."
-            }
-            Refusal::Body(FormError::NotCarriable) => {
-                "What you entered cannot be carried through a login. Go back, log in first, and enter it then."
-            }
-            Refusal::FieldTooLong { .. } | Refusal::Body(_) => {
-                "What was sent here is too large to be carried through a login."
-            }
-            Refusal::LogoutAction(_) => "This is not a way to log out that this service knows.",
-            Refusal::Text(_) | Refusal::Sign(_) | Refusal::Encrypt(_) | Refusal::Seal(_) => {
-                "The login service has a problem of its own. Please try again later, or tell its administrator."
-            }
-            _ => {
-                "The site that sent you here asked for your login in a way that this service does not accept. Go back \
-                 to the page that you wanted to see and try again; if that does not help, tell its administrator."
-            }
+            Refusal::UnknownCreds { .. } => "unknown-flavour",
+            Refusal::CannotAskAgain { .. } => "no-second-login",
+            Refusal::NobodyAuthenticated => "not-logged-in",
+            Refusal::AuthenticatedName { .. } => "user-name",
+            Refusal::ForeignForm | Refusal::FormFromElsewhere => "foreign-form",
+            Refusal::Body(FormError::NotCarriable) => "not-carriable",
+            Refusal::FieldTooLong { .. } | Refusal::Body(_) => "too-large",
+            Refusal::LogoutAction(_) => "unknown-logout",
+            Refusal::Text(_)
+            | Refusal::Sign(_)
+            | Refusal::Encrypt(_)
+            | Refusal::Seal(_)
+            | Refusal::Template(_) => "own-problem",
+            _ => "bad-request",
         }
     }
 }
+
+/// What a refusal is called in the template of its page.
+pub(super) const REASONS: &[&str] = &[
+    "unknown-site",
+    "unregistered-name",
+    "unknown-flavour",
+    "no-second-login",
+    "not-logged-in",
+    "user-name",
+    "foreign-form",
+    "not-carriable",
+    "too-large",
+    "unknown-logout",
+    "own-problem",
+    "bad-request",
+];

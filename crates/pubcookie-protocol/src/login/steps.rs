@@ -5,14 +5,16 @@ use super::continuation::Continuation;
 use super::cookies;
 use super::granting::Admission;
 use super::keys::LoginKeys;
+use super::log_text;
 use super::login_cookie::KnownUser;
 use super::login_form::{self, LoginFor, SubmittedForm};
 use super::login_request::LoginRequest;
 use super::pages::{self, NameField, Problem};
 use super::refusal::Refusal;
 use super::user::{UserName, UserNameError};
-use super::visit::{LogoutAction, VisitInput};
-use super::{CREDS, FORM_SECONDS, LoginServer, Step};
+use super::visit::{LoggedOutOf, LogoutAction, VisitInput};
+use super::{Check, FORM_SECONDS, LoginServer, Step};
+use crate::host::Host;
 use zeroize::Zeroizing;
 
 impl LoginServer {
@@ -26,6 +28,9 @@ impl LoginServer {
     ) -> Result<Answer, Refusal> {
         let crypt_key = self.check(&request, keys)?;
         let granting = request.granting();
+        if self.check_of(granting.creds) == Some(Check::RemoteUser) {
+            return self.answer_by_remote_user(&request, &crypt_key, input, keys);
+        }
         if let Some(login) = known.login().filter(|login| login.answers(granting, input.now)) {
             return self.grant(&request, Admission::SingleSignOn(login), &crypt_key, input, keys);
         }
@@ -36,12 +41,7 @@ impl LoginServer {
             Some(login) if granting.reauthentication.is_demanded() => NameField::Fixed(&login.user),
             _ => NameField::Open(known.name().map_or("", UserName::as_str)),
         };
-        let form_page = FormPage {
-            name,
-            problem: None,
-            event: Event::FormShown,
-        };
-        self.form(&LoginFor::Request(request), form_page, input, keys)
+        self.first_form(&LoginFor::Request(request), name, input, keys)
     }
 
     /// The form comes back: the password is to be checked, unless the form itself shows a mistake.
@@ -57,9 +57,13 @@ impl LoginServer {
                 self.check(request, keys)?;
                 request.granting().creds
             }
-            LoginFor::Itself => CREDS,
+            LoginFor::Itself => self.own_flavour(),
         };
-        let user = match self.user_of(&form, input.now) {
+        if self.check_of(creds) != Some(Check::Password) {
+            // The configuration has changed since the form was made.
+            return Err(Refusal::ForeignForm);
+        }
+        let user = match user_of(&form, input.now) {
             Ok(user) => user,
             Err((problem, event)) => {
                 let form_page = FormPage {
@@ -92,64 +96,45 @@ impl LoginServer {
         })
     }
 
-    /// The user who is to be checked, or what is wrong before any check.
-    fn user_of(&self, form: &SubmittedForm, now: u64) -> Result<UserName, (Problem, Event)> {
-        if now.saturating_sub(form.created) > FORM_SECONDS {
-            return Err((Problem::TooLate, Event::FormExpired));
-        }
-        let user = UserName::typed(&form.user).map_err(|why| {
-            let problem = if why == UserNameError::Blank {
-                Problem::NothingTyped
-            } else {
-                Problem::NameRefused
-            };
-            (problem, Event::UserNameRefused(why))
-        })?;
-        if form.password.is_empty() {
-            return Err((
-                Problem::NothingTyped,
-                Event::Denied {
-                    user: form.user.clone(),
-                },
-            ));
-        }
-        Ok(user)
-    }
-
     /// The user comes from a logout at an application, or logs out here.
     pub(super) fn logout(
         &self,
         action: LogoutAction,
+        from: &LoggedOutOf,
         known: &KnownUser,
         input: &VisitInput<'_>,
         keys: &impl LoginKeys,
     ) -> Result<Answer, Refusal> {
-        let login = known.login();
-        let event = |here| Event::LoggedOut {
-            user: login.map(|login| login.user.clone()),
-            here,
+        let LoggedOutOf(application) = from;
+        // Only of a server that is served the page repeats what came with the address.
+        let shown = match application.parse::<Host>() {
+            Ok(host) if keys.crypt_key_for(host.name()).is_ok() => application.as_str(),
+            _ => "",
         };
-        let logged_out = || pages::logged_out(self.url());
-        Ok(match (action, known.name(), login) {
-            (LogoutAction::Keep, _, Some(login)) => self.answer(
-                pages::still_logged_in(self.url(), &login.user),
-                vec![],
-                event(false),
-                input,
-            ),
-            (LogoutAction::Expire, Some(user), _) => {
-                let expired = cookies::set_expired_login(user, self.url(), input.now, keys)?;
-                self.answer(logged_out(), vec![expired], event(true), input)
+        let remote_user = self.own_remote_user(input).and_then(Result::ok);
+        let login = known.login().map(|login| &login.user);
+        let event = |here| Event::LoggedOut {
+            user: login.or(remote_user.as_ref()).cloned(),
+            here,
+            application: application.clone(),
+        };
+        let set_cookies = match (action, known.name()) {
+            (LogoutAction::Expire, Some(user)) => {
+                vec![cookies::set_expired_login(user, self.url(), input.now, keys)?]
             }
-            (LogoutAction::Clear, ..) => self.answer(
-                logged_out(),
-                vec![cookies::clear_login(self.url())],
-                event(true),
-                input,
-            ),
-            (LogoutAction::Keep | LogoutAction::Expire, ..) => {
-                self.answer(logged_out(), vec![], event(true), input)
+            (LogoutAction::Clear, _) => vec![cookies::clear_login(self.url())],
+            (LogoutAction::Keep | LogoutAction::Expire, _) => vec![],
+        };
+        Ok(match (action, login, &remote_user) {
+            (_, _, Some(user)) => {
+                let view = pages::still_logged_in(self.url(), shown, user, true);
+                self.answer(view, set_cookies, event(false), input)
             }
+            (LogoutAction::Keep, Some(user), None) => {
+                let view = pages::still_logged_in(self.url(), shown, user, false);
+                self.answer(view, set_cookies, event(false), input)
+            }
+            _ => self.answer(pages::logged_out(shown), set_cookies, event(true), input),
         })
     }
 
@@ -160,17 +145,31 @@ impl LoginServer {
         input: &VisitInput<'_>,
         keys: &impl LoginKeys,
     ) -> Result<Answer, Refusal> {
+        if let Some(user) = self.own_remote_user(input) {
+            return Ok(self.show_remote_user(user?, input));
+        }
         if let Some(login) = known.login() {
-            let page = pages::status(self.url(), &login.user, login.expires.saturating_sub(input.now));
-            return Ok(self.answer(page, vec![], Event::StatusShown(login.user.clone()), input));
+            let view = pages::status(self.url(), &login.user, login.expires.saturating_sub(input.now));
+            return Ok(self.answer(view, vec![], Event::StatusShown(login.user.clone()), input));
         }
         let name = NameField::Open(known.name().map_or("", UserName::as_str));
+        self.first_form(&LoginFor::Itself, name, input, keys)
+    }
+
+    /// The login form, as it is shown first.
+    fn first_form(
+        &self,
+        login_for: &LoginFor,
+        name: NameField<'_>,
+        input: &VisitInput<'_>,
+        keys: &impl LoginKeys,
+    ) -> Result<Answer, Refusal> {
         let form_page = FormPage {
             name,
             problem: None,
-            event: Event::FormShown,
+            event: Event::FormShown(log_text::purpose(login_for)),
         };
-        self.form(&LoginFor::Itself, form_page, input, keys)
+        self.form(login_for, form_page, input, keys)
     }
 
     /// The login form.
@@ -181,11 +180,44 @@ impl LoginServer {
         input: &VisitInput<'_>,
         keys: &impl LoginKeys,
     ) -> Result<Answer, Refusal> {
-        let sealed = login_form::seal(login_for, self.url(), input, keys.form_sealing_keys())?;
-        let shown = pages::login_form(self.url(), login_for, form.name, form.problem, &sealed);
+        let creds = match login_for {
+            LoginFor::Request(request) => request.granting().creds,
+            LoginFor::Itself => self.own_flavour(),
+        };
+        let sealed = login_form::seal(login_for, creds, self.url(), input, keys.form_sealing_keys())?;
+        let shown = pages::login_form(self.url(), login_for, creds, form.name, form.problem, &sealed);
         let set_cookies = sealed.set_cookie.into_iter().map(Zeroizing::new).collect();
         Ok(self.answer(shown, set_cookies, form.event, input))
     }
+}
+
+/// The user who is to be checked, or what is wrong before any check.
+fn user_of(form: &SubmittedForm, now: u64) -> Result<UserName, (Problem, Event)> {
+    let purpose = log_text::purpose(&form.login_for);
+    if now.saturating_sub(form.created) > FORM_SECONDS {
+        return Err((Problem::TooLate, Event::FormExpired(purpose)));
+    }
+    let user = UserName::typed(&form.user).map_err(|why| {
+        let problem = if why == UserNameError::Blank {
+            Problem::NothingTyped
+        } else {
+            Problem::NameRefused
+        };
+        let event = Event::UserNameRefused {
+            user: form.user.clone(),
+            why,
+            purpose: purpose.clone(),
+        };
+        (problem, event)
+    })?;
+    if form.password.is_empty() {
+        let event = Event::Denied {
+            user: form.user.clone(),
+            purpose,
+        };
+        return Err((Problem::NothingTyped, event));
+    }
+    Ok(user)
 }
 
 /// How the login form is shown.

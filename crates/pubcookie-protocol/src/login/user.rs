@@ -39,6 +39,11 @@ impl UserName {
         UserName::exactly(&decoded)
     }
 
+    /// The name that httpd's authentication found, exactly as it is.
+    pub fn authenticated(name: &str) -> Result<UserName, UserNameError> {
+        UserName::exactly(name)
+    }
+
     fn exactly(decoded: &str) -> Result<UserName, UserNameError> {
         if decoded.chars().any(char::is_control) {
             return Err(UserNameError::NotPrintable);

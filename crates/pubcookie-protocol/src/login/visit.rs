@@ -38,6 +38,8 @@ pub struct VisitInput<'a> {
     pub fetch_site: Option<&'a str>,
     /// The header `Origin`, for browsers that do not send the other.
     pub origin: Option<&'a str>,
+    /// The user whom httpd has authenticated, for flavours with [`super::Check::RemoteUser`]; `None` for nobody.
+    pub remote_user: Option<&'a str>,
     /// By which the answer's page knows its own style and script; [`Nonce::random`].
     pub nonce: &'a Nonce,
     /// The time in Unix seconds.
@@ -50,8 +52,8 @@ pub(super) enum Visit {
     Granting(LoginRequest),
     /// The login form comes back, filled in.
     Submitted(SubmittedForm),
-    /// To log out.
-    Logout(LogoutAction),
+    /// To log out, maybe coming from an application.
+    Logout(LogoutAction, LoggedOutOf),
     /// Nothing in particular: to see the login, or to log in ahead of need.
     Plain,
 }
@@ -67,6 +69,10 @@ pub(super) enum LogoutAction {
     Clear,
 }
 
+/// The app server ID of the application that a user comes from after a logout (`one`); empty where there is none. Anybody
+/// can send it.
+pub(super) struct LoggedOutOf(pub String);
+
 impl Visit {
     /// Reads a request.
     pub fn read(
@@ -75,15 +81,16 @@ impl Visit {
         keys: &SealingKeys,
         post_limit: usize,
     ) -> Result<Visit, Refusal> {
-        if let Some(action) = LogoutAction::of(input, url)? {
-            return Ok(Visit::Logout(action));
+        let query = Fields::read(input.query.as_bytes(), 0)?;
+        if let Some(action) = LogoutAction::of(&query, input.path, url)? {
+            return Ok(Visit::Logout(action, LoggedOutOf(query.text("one").to_owned())));
         }
         let fields = match input.method {
             Method::Get => Fields::read(b"", post_limit)?,
             Method::Post => Fields::read(input.form, post_limit)?,
         };
         if fields.get(login_form::SUBMITTED).is_some() {
-            return login_form::open(&fields, input.cookies, keys).map(Visit::Submitted);
+            return login_form::open(&fields, input, keys).map(Visit::Submitted);
         }
         let carried = carried_body(&fields, input, url)?;
         if let Some(field) = fields.get(set_cookie::GRANTING_REQUEST) {
@@ -100,8 +107,7 @@ impl Visit {
 
 impl LogoutAction {
     /// The logout that a query asks for, or a path that ends in `/logout` (with the original's `/index.cgi`).
-    fn of(input: &VisitInput<'_>, url: &LoginUrl) -> Result<Option<LogoutAction>, Refusal> {
-        let query = Fields::read(input.query.as_bytes(), 0)?;
+    fn of(query: &Fields, path: &str, url: &LoginUrl) -> Result<Option<LogoutAction>, Refusal> {
         match query.get("logout_action") {
             Some("0") => return Ok(Some(LogoutAction::Keep)),
             Some("1") => return Ok(Some(LogoutAction::Expire)),
@@ -109,7 +115,7 @@ impl LogoutAction {
             Some(other) => return Err(Refusal::LogoutAction(other.chars().take(40).collect())),
             None => {}
         }
-        let below = input.path.strip_prefix(url.path().trim_end_matches('/'));
+        let below = path.strip_prefix(url.path().trim_end_matches('/'));
         let clears = matches!(below, Some("/logout" | "/logout/" | "/logout/index.cgi"));
         Ok(clears.then_some(LogoutAction::Clear))
     }

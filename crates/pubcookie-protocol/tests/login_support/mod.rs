@@ -5,7 +5,7 @@
 
 use crate::recorded;
 use granting_cookie::{
-    Cookie, CryptKey, EncryptedCookie, Encryption, KeyFileError, SigningKey, VerifyingCertificate,
+    Cookie, CryptKey, CryptKeys, EncryptedCookie, Encryption, KeyFileError, SigningKey, VerifyingCertificate,
 };
 use pubcookie_protocol::granting_request::GrantingRequest;
 use pubcookie_protocol::login::{
@@ -13,7 +13,7 @@ use pubcookie_protocol::login::{
 };
 use pubcookie_protocol::page::Nonce;
 use pubcookie_protocol::sealed::SealingKeys;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use testbed::browser::{Document, Form};
 
 pub const LOGIN_HOST: &str = "login.example.edu";
@@ -60,8 +60,8 @@ impl LoginKeys for Keys {
         &self.form_sealing_keys
     }
 
-    fn own_crypt_key(&self) -> &CryptKey {
-        &self.own_crypt_key
+    fn own_crypt_keys(&self) -> Arc<CryptKeys> {
+        Arc::new(self.own_crypt_key.clone().into())
     }
 
     fn crypt_key_for(&self, host: &str) -> Result<CryptKey, KeyFileError> {
@@ -110,6 +110,8 @@ pub struct Browser {
     pub now: u64,
     /// What it says of the site that sent it (`Sec-Fetch-Site`).
     pub fetch_site: Option<&'static str>,
+    /// The user whom httpd has authenticated.
+    pub remote_user: Option<&'static str>,
     /// The login server that it talks to.
     pub server: &'static LoginServer,
 }
@@ -132,6 +134,7 @@ impl Browser {
             cookies: Vec::new(),
             now: NOW,
             fetch_site: Some("same-site"),
+            remote_user: None,
             server: &SERVER,
         }
     }
@@ -171,9 +174,12 @@ impl Browser {
         self.visit(Method::Post, "/", "", body.as_bytes())
     }
 
-    /// Submits a login form as it is.
+    /// Submits a login form as it is, from the login server's own page.
     pub fn submit(&mut self, form: &Form) -> Seen {
-        self.visit(Method::Post, "/", "", form.encode().as_bytes())
+        let fetch_site = self.fetch_site.replace("same-origin");
+        let seen = self.visit(Method::Post, "/", "", form.encode().as_bytes());
+        self.fetch_site = fetch_site;
+        seen
     }
 
     /// Fills in the login form of a page, and submits it.
@@ -197,6 +203,7 @@ impl Browser {
             form,
             fetch_site: self.fetch_site,
             origin: None,
+            remote_user: self.remote_user,
             nonce: &nonce,
             now: self.now,
         };
@@ -284,7 +291,7 @@ impl Seen {
     }
 
     pub fn is_refused(&self) -> bool {
-        matches!(self.event, Event::Refused(_))
+        matches!(self.event, Event::Refused { .. })
     }
 }
 
