@@ -10,6 +10,8 @@ use super::{ChildStart, Outcome, Pool, Request, Server, Setup, ffi};
 /// When among the hooks of all modules.
 #[derive(Clone, Copy)]
 pub enum Order {
+    /// Before even those that want to be before all others: mod_log_forensic logs there.
+    BeforeReallyFirst,
     /// Before all others.
     ReallyFirst,
     /// Early.
@@ -25,6 +27,7 @@ pub enum Order {
 impl Order {
     fn number(self) -> c_int {
         let number = match self {
+            Order::BeforeReallyFirst => ffi::APR_HOOK_REALLY_FIRST - 10,
             Order::ReallyFirst => ffi::APR_HOOK_REALLY_FIRST,
             Order::First => ffi::APR_HOOK_FIRST as i32,
             Order::Middle => ffi::APR_HOOK_MIDDLE as i32,
@@ -98,6 +101,27 @@ impl<'p> Hooks<'p> {
         fixups: ap_hook_fixups();
         /// Who answers?
         handler: ap_hook_handler();
+        /// It has been answered: log it.
+        log_transaction: ap_hook_log_transaction();
+    }
+
+    /// An error page is about to be sent; where the request could not be read, this comes before all other hooks.
+    pub fn insert_error_filter<F>(&mut self, order: Order, _hook: F)
+    where
+        F: Fn(&Request<'_>) + Copy + 'static,
+    {
+        unsafe extern "C" fn callback<F>(request: *mut ffi::request_rec)
+        where
+            F: Fn(&Request<'_>) + Copy + 'static,
+        {
+            // SAFETY: httpd passes a request that lives for the call, on the thread that works on it.
+            let request = unsafe { Request::from_raw(request) };
+            guarded("insert_error_filter", &request, (), || summon::<F>()(&request));
+        }
+        // SAFETY: as for the request hooks.
+        unsafe {
+            ffi::ap_hook_insert_error_filter(Some(callback::<F>), ptr::null(), ptr::null(), order.number())
+        }
     }
 
     /// Before the configuration is read.

@@ -12,6 +12,12 @@ int shim_server_logs_at(const server_rec *server, int level, int module_index)
     return APLOG_MODULE_IS_LEVEL(server, module_index, level) != 0;
 }
 
+int shim_refuses_http_0_9(const server_rec *server)
+{
+    const core_server_config *core = ap_get_core_module_config(server->module_config);
+    return core->http09_enable == AP_HTTP09_DISABLE;
+}
+
 void shim_log_request(const char *file, int line, int module_index, int level, const request_rec *request,
                       const char *message)
 {

@@ -1,0 +1,97 @@
+//! What a keyserver needs, checked when httpd starts.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use granting_cookie::VerifyingCertificate;
+
+use super::Keyserver;
+use crate::httpd::{ChildUser, Server, log};
+use crate::pubcookie::Pubcookie;
+use crate::pubcookie::config::ServerConfig;
+
+impl Keyserver {
+    /// The keyserver that the directives describe. httpd's children serve it: the directories have to be theirs to write.
+    pub fn load(config: &ServerConfig, server: Server<'_>) -> Result<Self, String> {
+        let permits = &config.key_permits;
+        let directory = config
+            .key_files
+            .key_directory
+            .as_ref()
+            .ok_or("PubcookieKeyDir: not set; it is where the keyserver keeps the keys of all hosts")?;
+        let directories = [
+            ("PubcookieKeyDir", Some(directory)),
+            ("PubcookieKeyPermitDir", permits.permit_directory.as_ref()),
+            ("PubcookieKeyTrustDir", permits.trust_directory.as_ref()),
+        ];
+        for (directive, directory) in directories {
+            if let Some(directory) = directory {
+                check_directory(directory, ChildUser::current())
+                    .map_err(|problem| format!("{directive}: {problem}"))?;
+            }
+        }
+        warn_of_old_requests(server);
+        Ok(Keyserver::new(
+            permits.clone(),
+            directory,
+            granting_certificate(config)?,
+        ))
+    }
+}
+
+fn check_directory(path: &Path, child: ChildUser) -> Result<(), String> {
+    let shown = path.display();
+    let found = fs::metadata(path).map_err(|problem| format!("{shown} cannot be read: {problem}"))?;
+    if !found.is_dir() {
+        return Err(format!("{shown} is no directory"));
+    }
+    let mode = found.mode() & 0o7777;
+    if mode & 0o002 != 0 {
+        return Err(format!(
+            "{shown} has mode {mode:04o}: everybody can put keys there; chmod o-w it"
+        ));
+    }
+    let writable = match child {
+        ChildUser { user: 0, .. } => true,
+        ChildUser { user, .. } if user == found.uid() => mode & 0o300 == 0o300,
+        child if child.groups().contains(&found.gid()) => mode & 0o030 == 0o030,
+        _ => false,
+    };
+    if writable {
+        return Ok(());
+    }
+    Err(format!(
+        "{shown} (mode {mode:04o}, owner {}, group {}) cannot be written to by the user that httpd's children run as \
+         ({}), who serve the keys: chown it, with the files in it",
+        found.uid(),
+        found.gid(),
+        child.user
+    ))
+}
+
+/// What is handed out as granting certificate: the first one, which is the one that is used, or will be next.
+fn granting_certificate(config: &ServerConfig) -> Result<Option<String>, String> {
+    let Some(path) = config.key_files.granting_certificates.first() else {
+        return Ok(None);
+    };
+    let about =
+        |problem: &dyn std::fmt::Display| format!("PubcookieGrantingCertFile: {}: {problem}", path.display());
+    let pem = fs::read_to_string(path).map_err(|problem| about(&problem))?;
+    VerifyingCertificate::from_pem(pem.as_bytes()).map_err(|problem| about(&problem))?;
+    Ok(Some(pem))
+}
+
+/// Clients of the original send a request line without an HTTP version.
+fn warn_of_old_requests(server: Server<'_>) {
+    if server.refuses_http_0_9() {
+        log!(
+            Pubcookie,
+            server,
+            Warning,
+            "HttpProtocolOptions Require1.0: the keyserver {} will answer 400 to an original keyclient that sends its \
+             requests without an HTTP version; mod_myproxy's own keyclient does not",
+            server.name()
+        );
+    }
+}
