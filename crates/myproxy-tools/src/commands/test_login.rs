@@ -16,6 +16,7 @@ mod certificate;
 mod client;
 mod credentials;
 mod diagnosis;
+mod hop;
 mod journey;
 mod page;
 mod report;
@@ -65,7 +66,7 @@ pub struct Arguments {
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
 
-    /// Print one JSON object: url, reached, hops, clocks, problems, oddities
+    /// Print one JSON object: url, reached, hops, clocks, oddities, problem
     #[arg(long)]
     json: bool,
 }
@@ -99,11 +100,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     io::stdout()
         .write_all(report.as_bytes())
         .context("cannot print what happened")?;
-    match diagnosis::problems(&journey).first() {
-        None => Ok(()),
+    let shown_url = hop::without_query(&url);
+    match diagnosis::problem(&journey) {
+        None if journey.is_good() => Ok(()),
+        None => bail!("{shown_url} was not reached by a login"),
         Some(problem) => bail!(
-            "{} was not reached by a login: at {}: {}",
-            journey::without_query(&url),
+            "{shown_url} was not reached by a login: at {}: {}",
             problem.place,
             problem.what
         ),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::journey::host_of;
+use super::hop::host_of;
 
 /// More than any login server reads, so that a longer one is refused and not cut.
 const LONGEST: u64 = 4096;

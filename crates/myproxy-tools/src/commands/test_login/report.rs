@@ -6,8 +6,9 @@ use pubcookie_protocol::reason::Reason;
 use serde_json::{Value, json};
 
 use super::client::Fate;
-use super::diagnosis::{self, Finding};
-use super::journey::{Hop, Journey, Kind, without_query};
+use super::diagnosis::{self, Finding, Remedy};
+use super::hop::{Hop, Kind, without_query};
+use super::journey::Journey;
 
 /// Each hop, the clocks, and what is wrong.
 pub fn text(journey: &Journey) -> Result<String, std::fmt::Error> {
@@ -35,15 +36,13 @@ pub fn text(journey: &Journey) -> Result<String, std::fmt::Error> {
     for odd in diagnosis::oddities(journey) {
         write_finding(&mut text, "Odd", &odd)?;
     }
-    for problem in diagnosis::problems(journey) {
-        write_finding(&mut text, "Wrong", &problem)?;
-    }
-    if journey.is_good() {
-        writeln!(
+    match diagnosis::problem(journey) {
+        Some(problem) => write_finding(&mut text, "Wrong", &problem)?,
+        None => writeln!(
             text,
             "Reached {} with a session that serves",
             without_query(&journey.url)
-        )?;
+        )?,
     }
     Ok(text)
 }
@@ -58,7 +57,7 @@ pub fn json(journey: &Journey) -> Value {
             .into_iter()
             .map(|(host, ahead)| json!({ "host": host, "seconds_ahead": ahead }))
             .collect::<Vec<_>>(),
-        "problems": diagnosis::problems(journey).iter().map(finding_json).collect::<Vec<_>>(),
+        "problem": diagnosis::problem(journey).as_ref().map(finding_json),
         "oddities": diagnosis::oddities(journey).iter().map(finding_json).collect::<Vec<_>>(),
     })
 }
@@ -86,19 +85,18 @@ fn finding_json(finding: &Finding) -> Value {
     json!({
         "place": finding.place,
         "what": finding.what,
-        "directives": finding.mends,
-        "advice": finding.advice,
+        "directives": finding.remedy.directives,
+        "advice": finding.remedy.advice,
     })
 }
 
 fn write_finding(text: &mut String, kind: &str, finding: &Finding) -> std::fmt::Result {
+    let Remedy { directives, advice } = &finding.remedy;
     writeln!(text, "{kind} at {}: {}", finding.place, finding.what)?;
-    writeln!(
-        text,
-        "      look at {}: {}",
-        finding.mends.join(", "),
-        finding.advice
-    )
+    match directives {
+        [] => writeln!(text, "      {advice}"),
+        directives => writeln!(text, "      {}: {advice}", directives.join(", ")),
+    }
 }
 
 fn reason(hop: &Hop) -> Option<Reason> {
