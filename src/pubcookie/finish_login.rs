@@ -194,16 +194,9 @@ pub fn verify(
     app_server: &AppServer,
     value: &[u8],
 ) -> Option<(GrantingCookie, Cookie)> {
-    let AppServer {
-        encryption,
-        crypt_key,
-        own_name,
-        granting_certificates,
-        ..
-    } = app_server;
     let encrypted = Zeroizing::new(std::str::from_utf8(value).ok()?.to_owned());
-    let opened = EncryptedCookie::from_base64(&encrypted)
-        .and_then(|cookie| cookie.open(*encryption, crypt_key, own_name, granting_certificates));
+    let opened =
+        EncryptedCookie::from_base64(&encrypted).and_then(|cookie| app_server.open(request, &cookie));
     match opened {
         Ok(VerifiedCookie { cookie, signed }) => Some((
             GrantingCookie {

@@ -18,7 +18,7 @@ pub fn look_for(request: &Request<'_>, place: &Place<'_>) -> Result<Session, Rea
     let mut reason = Reason::NoCookie;
     for found in place
         .app_server
-        .sessions
+        .sessions(request)
         .read(state::cookies(request), &place.app_id)
     {
         match found.session.check(&policy, now) {
@@ -36,7 +36,7 @@ pub fn look_for(request: &Request<'_>, place: &Place<'_>) -> Result<Session, Rea
 
 /// Gives the session to the browser, and takes away what it has under the name of the other format.
 pub fn set(request: &Request<'_>, place: &Place<'_>, session: &Session) -> Result<(), SessionCookieError> {
-    let session_cookie = place.app_server.sessions.write(session)?;
+    let session_cookie = place.app_server.sessions(request).write(session)?;
     let other = set_cookie::clear_session(&session.app_id)
         .into_iter()
         .filter(|clear| name(clear) != name(&session_cookie))

@@ -1,4 +1,5 @@
 //! A key file that changes while it is in use.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
 
 use std::fs;
 use std::path::Path;

@@ -6,10 +6,11 @@ use crate::sealed::{SealingError, SealingKeys};
 use crate::session::Session;
 use crate::{cookie_header, set_cookie};
 use granting_cookie::{
-    Cookie, CookieType, CryptKey, EncryptError, EncryptedCookie, Encryption, Reauthentication, SignError,
-    SignedCookie, SigningKey, TextError, User, VerifyingCertificate, Version,
+    Cookie, CookieType, EncryptError, EncryptedCookie, Encryption, Reauthentication, SignError, SignedCookie,
+    SigningKey, TextError, User, VerifyingCertificate, Version, WatchedKey,
 };
 use std::str::FromStr;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// `PubcookieSessionFormat`: what is written, and what is read.
@@ -46,8 +47,8 @@ pub struct LegacyKeys {
     pub signing_key: SigningKey,
     /// `PubcookieSessionCertFile`.
     pub certificates: Vec<VerifyingCertificate>,
-    /// `PubcookieCryptKeyFile`.
-    pub crypt_key: CryptKey,
+    /// The key shared with the login server, and the one before it. The caller has it look at its file.
+    pub crypt_key: Arc<WatchedKey>,
     /// `PubcookieEncryption`.
     pub encryption: Encryption,
     /// The app server's own name, which is part of the key under [`Encryption::AesDomain`].
@@ -168,23 +169,19 @@ impl LegacyKeys {
             last_time: time(session.last_time)?,
         };
         let signed = SignedCookie::sign(&cookie, &self.signing_key)?;
-        let encrypted = signed.encrypt(self.encryption, &self.crypt_key, &self.own_name)?;
+        let encrypted = signed.encrypt(self.encryption, self.crypt_key.keys().current(), &self.own_name)?;
         Ok(encrypted.to_base64())
     }
 
     fn read(&self, header: &[u8], app_id: &AppId, outdated: bool) -> Vec<FoundSession> {
         let name = set_cookie::legacy_session(app_id);
+        let keys = self.crypt_key.keys();
         let sessions = cookie_header::values(header, &name)
             .take(TRIED_LIMIT)
             .filter_map(|value| {
                 let encrypted = EncryptedCookie::from_base64(std::str::from_utf8(value).ok()?).ok()?;
-                let verified = encrypted
-                    .open(
-                        self.encryption,
-                        &self.crypt_key,
-                        &self.own_name,
-                        &self.certificates,
-                    )
+                let verified = keys
+                    .open(&encrypted, self.encryption, &self.own_name, &self.certificates)
                     .ok()?;
                 Some(FoundSession {
                     session: from_cookie(&verified.cookie)?,

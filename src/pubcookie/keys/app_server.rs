@@ -1,29 +1,30 @@
 //! The keys of an application server.
 
-use granting_cookie::{CryptKey, Encryption, VerifyingCertificate};
+use granting_cookie::{CookieError, EncryptedCookie, Encryption, VerifiedCookie, VerifyingCertificate};
 use pubcookie_protocol::app_id::AppServerId;
 use pubcookie_protocol::sealed::{Context, Purpose, SealingKeys};
 use pubcookie_protocol::session_cookie::{LegacyKeys, SessionCookies, SessionFormat};
 
-use super::files::{certificate, own_crypt_key};
+use super::files::certificate;
+use super::own_key::OwnKey;
 use super::session_key::SessionKey;
-use crate::httpd::Server;
+use crate::httpd::{Request, Server};
 use crate::pubcookie::config::ServerConfig;
 
 /// What an application server needs to verify granting cookies and to keep sessions.
 pub struct AppServer {
     /// Its ID: `PubcookieAppSrvID`, else its name.
     pub id: AppServerId,
-    /// The name under which it shares a key with the login server.
-    pub own_name: String,
     /// `PubcookieEncryption`.
     pub encryption: Encryption,
+    /// The name under which it shares a key with the login server, as that spells it.
+    own_name: String,
     /// The key that it shares with the login server.
-    pub crypt_key: CryptKey,
+    own_key: OwnKey,
     /// What verifies granting cookies.
-    pub granting_certificates: Vec<VerifyingCertificate>,
+    granting_certificates: Vec<VerifyingCertificate>,
     /// What makes and reads session cookies.
-    pub sessions: SessionCookies,
+    sessions: SessionCookies,
     /// What makes and reads pre-session cookies.
     pub pre_session_keys: SealingKeys,
 }
@@ -48,7 +49,8 @@ impl AppServer {
             granting_certificates.push(certificate("PubcookieGrantingCertFile", path)?);
         }
         let session = SessionKey::load(files)?;
-        let (own_name, crypt_key) = own_crypt_key(files, &session, server)?;
+        let own_key = OwnKey::load(files, &session, server)?;
+        let own_name = server.name().to_ascii_lowercase();
         let encryption = config.encryption.unwrap_or(Encryption::Aes);
         let context = Context {
             server_name: server.name(),
@@ -60,7 +62,7 @@ impl AppServer {
         let legacy = LegacyKeys {
             signing_key: session.signing_key()?,
             certificates: session.verifying_certificates()?,
-            crypt_key: crypt_key.clone(),
+            crypt_key: own_key.watched(),
             encryption,
             own_name: own_name.clone(),
         };
@@ -72,12 +74,35 @@ impl AppServer {
         };
         Ok(AppServer {
             id,
-            own_name,
             encryption,
-            crypt_key,
+            own_name,
+            own_key,
             granting_certificates,
             sessions,
             pre_session_keys,
         })
+    }
+    /// What makes and reads session cookies.
+    pub fn sessions(&self, request: &Request<'_>) -> &SessionCookies {
+        // Only the original's sessions hang on the shared key.
+        if !matches!(self.sessions, SessionCookies::Sealed(_)) {
+            self.own_key.look(request);
+        }
+        &self.sessions
+    }
+
+    /// Decrypts and verifies a granting cookie for this server. What it says is still to be checked.
+    pub fn open(
+        &self,
+        request: &Request<'_>,
+        cookie: &EncryptedCookie,
+    ) -> Result<VerifiedCookie, CookieError> {
+        let keys = self.own_key.keys(request);
+        keys.open(
+            cookie,
+            self.encryption,
+            &self.own_name,
+            &self.granting_certificates,
+        )
     }
 }

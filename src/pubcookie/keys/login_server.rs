@@ -1,15 +1,17 @@
 //! The keys of a login server.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use granting_cookie::{CryptKey, KeyFileError, SigningKey, VerifyingCertificate};
+use granting_cookie::{CryptKey, CryptKeys, KeyFileError, SigningKey, VerifyingCertificate};
 use pubcookie_protocol::login::{LoginConfig, LoginKeys, LoginServer};
 use pubcookie_protocol::sealed::SealingKeys;
 
-use super::files::{own_crypt_key, signing_key};
+use super::files::signing_key;
+use super::own_key::OwnKey;
 use super::peers::PeerKeys;
 use super::session_key::SessionKey;
-use crate::httpd::Server;
+use crate::httpd::{Request, Server};
 use crate::pubcookie::config::ServerConfig;
 
 /// The login server of a virtual host, with its keys.
@@ -26,7 +28,7 @@ pub struct LoginServerKeys {
     session_key: SigningKey,
     session_certificates: Vec<VerifyingCertificate>,
     form_sealing_keys: SealingKeys,
-    own_crypt_key: CryptKey,
+    own_key: OwnKey,
     peers: PeerKeys,
 }
 
@@ -48,13 +50,13 @@ impl Login {
             .as_ref()
             .ok_or("PubcookieKeyDir: not set; it holds the keys of the servers that may ask")?;
         let session = SessionKey::load(files)?;
-        let (_, own_crypt_key) = own_crypt_key(files, &session, server)?;
+        let own_key = OwnKey::load(files, &session, server)?;
         let keys = LoginServerKeys {
             granting_key: signing_key("PubcookieGrantingKeyFile", granting_key)?,
             session_key: session.signing_key()?,
             form_sealing_keys: session.form_sealing_keys(&url)?,
             session_certificates: session.verifying_certificates()?,
-            own_crypt_key,
+            own_key,
             peers: PeerKeys::load(directory, server)?,
         };
         let settings = LoginConfig {
@@ -68,32 +70,45 @@ impl Login {
     }
 }
 
-impl LoginKeys for LoginServerKeys {
+/// The keys, as they are for one request.
+pub struct KeysNow<'k> {
+    keys: &'k LoginServerKeys,
+    request: &'k Request<'k>,
+}
+
+impl LoginServerKeys {
+    /// The keys for a request: files that have changed are read again.
+    pub fn now<'k>(&'k self, request: &'k Request<'k>) -> KeysNow<'k> {
+        KeysNow { keys: self, request }
+    }
+}
+
+impl LoginKeys for KeysNow<'_> {
     fn granting_key(&self) -> &SigningKey {
-        &self.granting_key
+        &self.keys.granting_key
     }
 
     fn session_key(&self) -> &SigningKey {
-        &self.session_key
+        &self.keys.session_key
     }
 
     fn session_certificates(&self) -> &[VerifyingCertificate] {
-        &self.session_certificates
+        &self.keys.session_certificates
     }
 
     fn form_sealing_keys(&self) -> &SealingKeys {
-        &self.form_sealing_keys
+        &self.keys.form_sealing_keys
     }
 
-    fn own_crypt_key(&self) -> &CryptKey {
-        &self.own_crypt_key
+    fn own_crypt_keys(&self) -> Arc<CryptKeys> {
+        self.keys.own_key.keys(self.request)
     }
 
     fn crypt_key_for(&self, host: &str) -> Result<CryptKey, KeyFileError> {
-        self.peers.find(host)
+        self.keys.peers.find(host, self.request)
     }
 
     fn crypt_key_named(&self, app_server_id: &str) -> Option<CryptKey> {
-        self.peers.named(app_server_id)
+        self.keys.peers.named(app_server_id, self.request).ok()
     }
 }

@@ -123,7 +123,7 @@ fn set_login_cookie(
         cookie,
         keys.session_key(),
         Encryption::Aes,
-        keys.own_crypt_key(),
+        keys.own_crypt_keys().current(),
         url.host().name(),
     )?;
     let name = login_cookie::NAME;

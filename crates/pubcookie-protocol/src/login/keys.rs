@@ -1,7 +1,8 @@
 //! The keys of a login server.
 
 use crate::sealed::SealingKeys;
-use granting_cookie::{CryptKey, KeyFileError, SigningKey, VerifyingCertificate};
+use granting_cookie::{CryptKey, CryptKeys, KeyFileError, SigningKey, VerifyingCertificate};
+use std::sync::Arc;
 
 /// The keys that a login server works with. The caller loads them and knows when they change.
 pub trait LoginKeys {
@@ -18,8 +19,8 @@ pub trait LoginKeys {
     /// Seal login forms: [`super::form_sealing_keys`].
     fn form_sealing_keys(&self) -> &SealingKeys;
 
-    /// Encrypts login cookies: the login server's own key file.
-    fn own_crypt_key(&self) -> &CryptKey;
+    /// Encrypt login cookies: those of the login server's own key file.
+    fn own_crypt_keys(&self) -> Arc<CryptKeys>;
 
     /// The key shared with an application server, by its host name without a port. A host without a key is not
     /// served.

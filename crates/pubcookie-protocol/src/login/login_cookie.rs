@@ -85,13 +85,9 @@ impl Login {
 fn open(value: &[u8], url: &LoginUrl, keys: &impl LoginKeys) -> Option<(UserName, Cookie)> {
     let encrypted = EncryptedCookie::from_base64(std::str::from_utf8(value).ok()?).ok()?;
     let peer = url.host().name();
-    let cookie = encrypted
-        .open(
-            Encryption::Aes,
-            keys.own_crypt_key(),
-            peer,
-            keys.session_certificates(),
-        )
+    let cookie = keys
+        .own_crypt_keys()
+        .open(&encrypted, Encryption::Aes, peer, keys.session_certificates())
         .ok()?
         .cookie;
     let ours = cookie.cookie_type == CookieType::LOGIN

@@ -6,12 +6,13 @@ pub mod html;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use granting_cookie::{CryptKey, Encryption, SigningKey, VerifyingCertificate};
+use granting_cookie::{CryptKey, Encryption, SigningKey, VerifyingCertificate, WatchedKey};
 use openssl::pkey::PKey;
 use openssl::x509::X509;
 use pubcookie_protocol::session_cookie::LegacyKeys;
 use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub fn json(path: &str) -> Value {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -66,7 +67,7 @@ pub fn legacy_keys(host: &str, encryption: Encryption) -> LegacyKeys {
     LegacyKeys {
         signing_key: SigningKey::from_pem(&private_key(host)).unwrap(),
         certificates: vec![certificate(host)],
-        crypt_key: crypt_key(host),
+        crypt_key: Arc::new(WatchedKey::fixed(crypt_key(host))),
         encryption,
         own_name: host.into(),
     }
