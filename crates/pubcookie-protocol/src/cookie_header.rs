@@ -10,6 +10,13 @@ pub fn values<'a>(header: &'a [u8], name: &'a str) -> impl Iterator<Item = &'a [
         .map(|pair| pair.value)
 }
 
+/// The values of the cookies whose names begin so, in their order.
+pub fn values_of_names_with<'a>(header: &'a [u8], prefix: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    pairs(header)
+        .filter(move |pair| pair.name.starts_with(prefix.as_bytes()))
+        .map(|pair| pair.value)
+}
+
 /// The header with the value of each cookie that `is_ours` names replaced by X's; `None` where it has none.
 pub fn obscured(header: &[u8], is_ours: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
     let mut hidden = header.to_vec();

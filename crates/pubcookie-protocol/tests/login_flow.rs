@@ -124,10 +124,8 @@ fn a_provider_that_cannot_be_asked_is_no_refusal() {
         .fill("user", "alice")
         .fill("pass", "secret")
         .encode();
-    let cookies = format!(
-        "__Host-pubcookie_login_form={}",
-        browser.cookie("__Host-pubcookie_login_form").unwrap()
-    );
+    let (name, value) = browser.form_cookie().unwrap();
+    let cookies = format!("{name}={value}");
     let nonce = Nonce::random().unwrap();
     let input = VisitInput {
         method: Method::Post,

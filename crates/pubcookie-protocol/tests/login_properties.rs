@@ -27,7 +27,7 @@ proptest! {
         path in text(),
         query in text(),
         form in proptest::collection::vec(any::<u8>(), 0..200),
-        cookies in proptest::collection::vec(("(pubcookie_(g_req|l)|__Host-pubcookie_login_form|x)", text()), 0..4),
+        cookies in proptest::collection::vec(("(pubcookie_(g_req|l)|__Host-pubcookie_login_form_A|x)", text()), 0..4),
         now: u64,
     ) {
         let mut browser = Browser { cookies, now, ..Browser::new() };

@@ -282,8 +282,8 @@ fn visit(request: &Value, now: u64) -> Seen {
     if page.is_refused() {
         return page;
     }
-    let bound = newcomer.cookie("__Host-pubcookie_login_form").unwrap();
-    browser.keep("__Host-pubcookie_login_form", bound);
+    let (name, value) = newcomer.form_cookie().unwrap();
+    browser.keep(&name, &value);
     browser.log_in(&page, field("user"), field("pass"))
 }
 
@@ -443,7 +443,7 @@ fn lines_of(seen: &Seen, step: &Value) -> Lines {
         (_, Some(refresh)) => vec![format!("goes to {refresh}")],
         _ => vec!["page".to_owned()],
     };
-    let of_protocol = |text: &&String| !text.starts_with("__Host-pubcookie_login_form=");
+    let of_protocol = |text: &&String| !text.starts_with("__Host-pubcookie_login_form_");
     lines.extend(
         seen.set_cookies
             .iter()

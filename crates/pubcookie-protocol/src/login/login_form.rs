@@ -22,8 +22,9 @@ use percent_encoding::{AsciiSet, CONTROLS};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// The cookie that tells one browser's forms from another's: 128 random bits in base64url.
-pub(super) const BROWSER_COOKIE: &str = "__Host-pubcookie_login_form";
+/// What the name of the cookie begins with that tells one browser's forms from another's: 128 random bits in base64url,
+/// of which the first four letters end the name. Tabs that get their forms at the same moment get a cookie each.
+const BROWSER_COOKIE: &str = "__Host-pubcookie_login_form_";
 
 /// The field that says that the login form was submitted.
 pub(super) const SUBMITTED: &str = "reply";
@@ -132,7 +133,10 @@ pub(super) fn seal(
     let known = browser_cookies(input.cookies).next();
     let browser = known.map_or_else(new_browser, |known| Ok(known.to_owned()))?;
     let seal = keys.seal(&digest(&browser, |name| value_of(&carried, name)))?;
-    let new_cookie = || format!("{BROWSER_COOKIE}={browser}; path=/; secure; HttpOnly; SameSite=None");
+    let new_cookie = || {
+        let name = &browser[..4];
+        format!("{BROWSER_COOKIE}{name}={browser}; path=/; secure; HttpOnly; SameSite=None")
+    };
     let mut fields: Vec<_> = CARRIED
         .iter()
         .map(|name| (*name, Zeroizing::new(value_of(&carried, name).to_owned())))
@@ -277,6 +281,9 @@ fn digest<'a>(browser: &str, value: impl Fn(&str) -> &'a str) -> [u8; 32] {
     digest.finalize().into()
 }
 
+/// The most browser cookies that are tried.
+const TRIED_LIMIT: usize = 32;
+
 fn new_browser() -> Result<String, SealingError> {
     let mut bits = [0; 16];
     openssl::rand::rand_bytes(&mut bits).map_err(SealingError::NoRandomness)?;
@@ -284,7 +291,8 @@ fn new_browser() -> Result<String, SealingError> {
 }
 
 fn browser_cookies(cookies: &[u8]) -> impl Iterator<Item = &str> {
-    cookie_header::values(cookies, BROWSER_COOKIE)
+    cookie_header::values_of_names_with(cookies, BROWSER_COOKIE)
+        .take(TRIED_LIMIT)
         .filter_map(|value| std::str::from_utf8(value).ok())
         .filter(|value| {
             value.len() == 22

@@ -162,6 +162,14 @@ impl Browser {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Name and value of the cookie that binds login forms to this browser.
+    pub fn form_cookie(&self) -> Option<(String, String)> {
+        let mut cookies = self.cookies.iter();
+        cookies
+            .find(|(name, _)| name.starts_with("__Host-pubcookie_login_form_"))
+            .cloned()
+    }
+
     pub fn get(&mut self, path_and_query: &str) -> Seen {
         let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
         self.visit(Method::Get, path, query, b"")
