@@ -13,8 +13,11 @@ use pubcookie_protocol::settings::{
 };
 
 use super::keys::{AppServer, Login};
+use super::keyserver::{KeyPermits, Keyserver};
+use super::locked_cache::LockedCache;
+use super::login::LoginSettings;
 use super::replay::ReplayCache;
-use crate::httpd::{Config, PasswordProvider};
+use crate::httpd::Config;
 
 /// What a server or virtual host configures, and what was made of it when httpd started.
 #[derive(Default)]
@@ -39,16 +42,22 @@ pub struct ServerConfig {
     pub strict_reauthentication: Option<bool>,
     /// `PubcookieMaxPost`, in bytes.
     pub post_limit: Option<usize>,
-    /// `PubcookieLoginProvider`, in the order to be asked.
-    pub login_providers: Vec<PasswordProvider>,
+    /// What makes a login server.
+    pub login_settings: LoginSettings,
     /// Where the keys are.
     pub key_files: KeyFiles,
+    /// Who may have them from the keyserver.
+    pub key_permits: KeyPermits,
     /// `PubcookieReplayCache`, or its default: one for the whole httpd.
     pub replay_cache: OnceLock<Arc<ReplayCache>>,
+    /// `PubcookieLoginDelayCache`, or its default: one for the whole httpd.
+    pub login_delay_cache: OnceLock<Arc<LockedCache>>,
     /// The application server, where this is one. Set when httpd starts.
     pub app_server: OnceLock<AppServer>,
     /// The login server, where this is one. Set when httpd starts.
     pub login_server: OnceLock<Login>,
+    /// The keyserver, where this is one. Set when httpd starts.
+    pub keyserver: OnceLock<Keyserver>,
 }
 
 /// The files that hold keys and certificates.
@@ -104,12 +113,15 @@ impl Config for ServerConfig {
             session_format: self.session_format.or(outer.session_format),
             strict_reauthentication: self.strict_reauthentication.or(outer.strict_reauthentication),
             post_limit: self.post_limit.or(outer.post_limit),
-            login_providers: inner_list_or(&self.login_providers, &outer.login_providers),
+            login_settings: self.login_settings.merged(&outer.login_settings),
             key_files: self.key_files.merged(&outer.key_files),
+            key_permits: self.key_permits.merged(&outer.key_permits),
             replay_cache: outer.replay_cache.clone(),
+            login_delay_cache: outer.login_delay_cache.clone(),
             // What is made of a configuration belongs to it alone.
             app_server: OnceLock::new(),
             login_server: OnceLock::new(),
+            keyserver: OnceLock::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The directives of `pubcookie_module`, with their places and limits.
 
 mod keys;
+mod keyserver;
 mod login_server;
 mod place;
 mod server;
@@ -119,8 +120,52 @@ pub const DIRECTIVES: &[D] = &[
     D::server(
         c"PubcookieLoginProvider",
         Count::AtLeast(1),
-        c"authentication providers that check passwords, in order, as for AuthBasicProvider",
+        c"authentication providers that check passwords, in order, as for AuthBasicProvider; flavour=NAME before them for \
+          another login flavour than the first",
         login_server::providers,
+    ),
+    D::server(
+        c"PubcookieLoginTrustRemoteUser",
+        ONE,
+        c"On or Off: httpd has authenticated the user, and no form is shown for the first login flavour",
+        login_server::trust_remote_user,
+    ),
+    D::server(
+        c"PubcookieLoginTemplates",
+        ONE,
+        c"directory with templates in place of the built-in pages",
+        login_server::templates,
+    ),
+    D::server(
+        c"PubcookieLoginDelay",
+        Count::Between(1, 2),
+        c"Off, or how many wrong passwords have no consequence (1 to 1000), then the longest delay in seconds (1 to 86400)",
+        login_server::delay,
+    ),
+    D::server(
+        c"PubcookieLoginDelayCache",
+        ONE,
+        c"a shared cache of httpd's that counts wrong passwords, such as shmcb",
+        login_server::delay_cache,
+    ),
+    // The keyserver.
+    D::server(
+        c"PubcookieKeyPermit",
+        Count::AtLeast(1),
+        c"PubcookieKeyPermit client [host ...] [+permit] [+put]",
+        keyserver::permit,
+    ),
+    D::server(
+        c"PubcookieKeyPermitDir",
+        ONE,
+        c"directory where a file named after a host permits it its key",
+        keyserver::permit_directory,
+    ),
+    D::server(
+        c"PubcookieKeyTrustDir",
+        ONE,
+        c"directory where the certificates that are added to be trusted are kept",
+        keyserver::trust_directory,
     ),
     // Places.
     D::directory(

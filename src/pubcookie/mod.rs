@@ -8,6 +8,8 @@ mod directives;
 mod end_session;
 mod finish_login;
 mod keys;
+mod keyserver;
+mod locked_cache;
 mod login;
 mod meeting;
 mod place;
@@ -46,6 +48,7 @@ impl Module for Pubcookie {
         hooks.child_init(startup::child_init);
 
         // In the order in which a request passes them.
+        hooks.post_read_request(Order::BeforeReallyFirst, keyserver::conceal);
         hooks.post_read_request(Order::ReallyFirst, reply::mark);
         hooks.translate_name(Order::ReallyFirst, reply::claim);
         // Before mod_access_compat, which `Satisfy any` may overrule.
@@ -55,6 +58,9 @@ impl Module for Pubcookie {
         // Before mod_rewrite, which could hand cookies on.
         hooks.fixups(Order::ReallyFirst, authenticate::fixups);
         hooks.handler(Order::Middle, login::handler);
+        hooks.handler(Order::Middle, keyserver::handler);
+        hooks.insert_error_filter(Order::BeforeReallyFirst, keyserver::conceal_in_error);
+        hooks.log_transaction(Order::BeforeReallyFirst, keyserver::conceal);
 
         meeting::offer(hooks);
     }

@@ -8,7 +8,8 @@ use pubcookie_protocol::auth_type::AuthTypeNames;
 use super::{Result, parsed, text};
 use crate::httpd::{Arguments, SharedCache};
 use crate::pubcookie::config::ServerConfig;
-use crate::pubcookie::replay::ReplayCache;
+use crate::pubcookie::locked_cache::LockedCache;
+use crate::pubcookie::replay::{self, ReplayCache};
 
 /// `PubcookieLogin`.
 pub fn login(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
@@ -77,6 +78,6 @@ pub fn replay_cache(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Res
         return Err("there is one for the whole httpd: set it outside of virtual hosts".into());
     }
     let cache = SharedCache::from_directive(arguments, arguments.get(0)?)?;
-    config.replay_cache = Arc::new(ReplayCache::new(cache)).into();
+    config.replay_cache = Arc::new(ReplayCache(LockedCache::new(cache, replay::PURPOSE))).into();
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use granting_cookie::{CryptKey, CryptKeys, KeyFileError, SigningKey, VerifyingCertificate};
-use pubcookie_protocol::login::{LoginConfig, LoginKeys, LoginServer};
+use pubcookie_protocol::login::{GuessingLimits, LoginConfig, LoginKeys, LoginServer, Templates};
 use pubcookie_protocol::sealed::SealingKeys;
 
 use super::files::signing_key;
@@ -13,6 +13,7 @@ use super::peers::PeerKeys;
 use super::session_key::SessionKey;
 use crate::httpd::{Request, Server};
 use crate::pubcookie::config::ServerConfig;
+use crate::pubcookie::login::Flavours;
 
 /// The login server of a virtual host, with its keys.
 pub struct Login {
@@ -20,6 +21,10 @@ pub struct Login {
     pub server: LoginServer,
     /// Its keys.
     pub keys: LoginServerKeys,
+    /// Its flavours of login.
+    pub flavours: Flavours,
+    /// `PubcookieLoginDelay`.
+    pub delay: GuessingLimits,
 }
 
 /// The keys of a login server.
@@ -33,6 +38,11 @@ pub struct LoginServerKeys {
 }
 
 impl Login {
+    /// Whether wrong passwords are counted.
+    pub fn counts_guesses(&self) -> bool {
+        self.delay != GuessingLimits::Off && !self.flavours.providers.is_empty()
+    }
+
     /// Reads what the directives name.
     pub fn load(config: &ServerConfig, granting_key: &Path, server: Server<'_>) -> Result<Self, String> {
         let files = &config.key_files;
@@ -40,11 +50,8 @@ impl Login {
             .login
             .clone()
             .ok_or("PubcookieLogin: not set; it names the login server's own URL")?;
-        if config.login_providers.is_empty() {
-            return Err(
-                "PubcookieLoginProvider: not set; it names who checks passwords, for instance file".into(),
-            );
-        }
+        let names = config.auth_type_names.clone().unwrap_or_default();
+        let flavours = config.login_settings.flavours(&names)?;
         let directory = files
             .key_directory
             .as_ref()
@@ -61,11 +68,19 @@ impl Login {
         };
         let settings = LoginConfig {
             post_limit: config.post_limit(),
+            flavours: flavours.checks(),
+            templates: config
+                .login_settings
+                .templates
+                .clone()
+                .unwrap_or_else(Templates::built_in),
             ..LoginConfig::new(url, config.domain(server.name()))
         };
         Ok(Login {
             server: LoginServer::new(settings),
             keys,
+            flavours,
+            delay: config.login_settings.delay.unwrap_or_default(),
         })
     }
 }
