@@ -67,7 +67,8 @@ impl LockedCache {
     /// Waits until nobody else uses it.
     pub fn lock(&self) -> Result<Held<'_>, String> {
         let mutex = self.mutex.get();
-        let mutex = mutex.ok_or_else(|| format!("the cache of {} was not started", self.purpose.directive))?;
+        let mutex =
+            mutex.ok_or_else(|| format!("the cache of {} was not started", self.purpose.directive))?;
         Ok(Held {
             cache: &self.cache,
             _mutex: mutex.lock()?,
@@ -78,12 +79,22 @@ impl LockedCache {
 impl Held<'_> {
     /// What is stored under an identifier.
     pub fn get(&self, request: &Request<'_>, identifier: &[u8]) -> Result<Option<Vec<u8>>, String> {
-        self.cache.get(request, identifier).map_err(|problem| problem.to_string())
+        self.cache
+            .get(request, identifier)
+            .map_err(|problem| problem.to_string())
     }
 
     /// Stores a value of at most 1024 bytes until a time in Unix seconds.
-    pub fn set(&self, request: &Request<'_>, identifier: &[u8], value: &[u8], until: u64) -> Result<(), String> {
+    pub fn set(
+        &self,
+        request: &Request<'_>,
+        identifier: &[u8],
+        value: &[u8],
+        until: u64,
+    ) -> Result<(), String> {
         let until = i64::try_from(until).map_err(|problem| problem.to_string())?;
-        self.cache.set(request, identifier, value, until).map_err(|problem| problem.to_string())
+        self.cache
+            .set(request, identifier, value, until)
+            .map_err(|problem| problem.to_string())
     }
 }

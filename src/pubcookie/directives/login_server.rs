@@ -16,7 +16,10 @@ pub fn granting_key(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Res
 
 /// `PubcookieLoginProvider`.
 pub fn providers(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
-    let flavour = arguments.get(0)?.strip_prefix("flavour=").map(str::to_ascii_lowercase);
+    let flavour = arguments
+        .get(0)?
+        .strip_prefix("flavour=")
+        .map(str::to_ascii_lowercase);
     let names = arguments.all()?.split_off(usize::from(flavour.is_some()));
     if names.is_empty() {
         return Err("no provider follows the flavour".into());

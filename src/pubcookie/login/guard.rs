@@ -104,11 +104,19 @@ impl Count {
     fn read(&self, held: &Held<'_>, request: &Request<'_>) -> Result<Guesses, String> {
         match held.get(request, &self.identifier)? {
             None => Ok(Guesses::default()),
-            Some(bytes) => Guesses::from_bytes(&bytes).ok_or_else(|| "a count in the cache is none".to_owned()),
+            Some(bytes) => {
+                Guesses::from_bytes(&bytes).ok_or_else(|| "a count in the cache is none".to_owned())
+            }
         }
     }
 
-    fn write(&self, held: &Held<'_>, request: &Request<'_>, guesses: Guesses, now: u64) -> Result<(), String> {
+    fn write(
+        &self,
+        held: &Held<'_>,
+        request: &Request<'_>,
+        guesses: Guesses,
+        now: u64,
+    ) -> Result<(), String> {
         let until = guesses.kept_until(self.allowance).max(now.saturating_add(60));
         held.set(request, &self.identifier, &guesses.to_bytes(), until)
     }

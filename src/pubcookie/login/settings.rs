@@ -60,7 +60,9 @@ impl LoginSettings {
                 continue;
             }
             if providers.insert(creds, asked.clone()).is_some() {
-                return Err(format!("{DIRECTIVE}: flavour {creds} has providers under two names"));
+                return Err(format!(
+                    "{DIRECTIVE}: flavour {creds} has providers under two names"
+                ));
             }
         }
         if providers.is_empty() && !trusts_remote_user {

@@ -142,7 +142,10 @@ impl fmt::Display for Event {
         match self {
             Event::FormShown(purpose) => write!(f, "showed the login form: {purpose}"),
             Event::FormExpired(purpose) => {
-                write!(f, "showed the login form again, which came back too late: {purpose}")
+                write!(
+                    f,
+                    "showed the login form again, which came back too late: {purpose}"
+                )
             }
             Event::Granted {
                 user: None, purpose, ..
@@ -170,7 +173,11 @@ impl fmt::Display for Event {
                 log_text::word(user)
             ),
             Event::UserNameRefused { user, why, purpose } => {
-                write!(f, "user {}: login refused, {why}: {purpose}", log_text::word(user))
+                write!(
+                    f,
+                    "user {}: login refused, {why}: {purpose}",
+                    log_text::word(user)
+                )
             }
             Event::ProviderUnavailable { user, purpose } => write!(
                 f,

@@ -1,5 +1,6 @@
 //! Granting: the cookie that lets a user in at an application, and the way back there.
 
+use super::LoginServer;
 use super::answer::{Answer, Event, Proof};
 use super::cookies;
 use super::keys::LoginKeys;
@@ -10,7 +11,6 @@ use super::pages;
 use super::refusal::Refusal;
 use super::user::UserName;
 use super::visit::VisitInput;
-use super::LoginServer;
 use crate::granting_request::GrantingRequest;
 use crate::host::Host;
 use granting_cookie::{CryptKey, Reauthentication};

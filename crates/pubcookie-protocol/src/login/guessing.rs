@@ -191,7 +191,9 @@ impl Guesses {
 
     /// How many are not forgiven at this time.
     fn count(self, allowance: Allowance, now: u64) -> u64 {
-        self.forgiven.saturating_sub(now).div_ceil(allowance.forgiven_after)
+        self.forgiven
+            .saturating_sub(now)
+            .div_ceil(allowance.forgiven_after)
     }
 }
 
@@ -221,7 +223,9 @@ mod tests {
         assert_eq!("OFF".parse(), Ok(GuessingLimits::Off));
         assert_eq!("1".parse(), delay(1, 900));
         assert_eq!("1000 86400".parse(), delay(1000, 86_400));
-        for wrong in ["", "on", "0", "1001", "-1", "5 0", "5 86401", "5 60 7", "5  60", "five"] {
+        for wrong in [
+            "", "on", "0", "1001", "-1", "5 0", "5 86401", "5 60 7", "5  60", "five",
+        ] {
             let refused = wrong.parse::<GuessingLimits>().unwrap_err().to_string();
             assert!(refused.contains(wrong) && refused.contains("86400"), "{refused}");
         }
@@ -260,7 +264,11 @@ mod tests {
         let later = NOW + 6 * 900;
         assert_eq!(guesses.count(allowance, later), 0);
         assert_eq!(guesses.one_more(allowance, later).count(allowance, later), 1);
-        assert_eq!(guesses.wait(allowance, NOW - 1_000_000), 2, "a clock that was set back");
+        assert_eq!(
+            guesses.wait(allowance, NOW - 1_000_000),
+            2,
+            "a clock that was set back"
+        );
     }
 
     #[test]
@@ -286,7 +294,10 @@ mod tests {
         let address = |address| Source::Address.identifier("x", Creds::FIRST, address);
         assert_eq!(address("2001:db8:1:2::3"), address("2001:db8:1:2:ffff::4"));
         assert_ne!(address("2001:db8:1:2::3"), address("2001:db8:1:3::3"));
-        assert_eq!(address("192.0.2.1"), Source::Address.identifier("y", second, "192.0.2.1"));
+        assert_eq!(
+            address("192.0.2.1"),
+            Source::Address.identifier("y", second, "192.0.2.1")
+        );
     }
 
     proptest! {

@@ -153,13 +153,9 @@ impl LoginServer {
             self.config.post_limit,
         )?;
         match visit {
-            Visit::Granting(request) => self
-                .answer_request(request, known, input, keys)
-                .map(Step::Answer),
+            Visit::Granting(request) => self.answer_request(request, known, input, keys).map(Step::Answer),
             Visit::Submitted(form) => self.submitted(form, known, input, keys),
-            Visit::Logout(action, from) => {
-                self.logout(action, &from, known, input, keys).map(Step::Answer)
-            }
+            Visit::Logout(action, from) => self.logout(action, &from, known, input, keys).map(Step::Answer),
             Visit::Plain => self.plain(known, input, keys).map(Step::Answer),
         }
     }

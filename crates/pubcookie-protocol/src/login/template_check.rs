@@ -69,15 +69,18 @@ fn check_variables(templates: &Templates, name: &str) -> Result<(), TemplateErro
 /// The first line in which a word stands between braces.
 fn line_of(source: &str, word: &str) -> Option<usize> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    let tags = source.split('{').skip(1).scan(source.split('{').next()?.len(), |at, tag| {
-        let start = *at + 1;
-        *at = start + tag.len();
-        Some((start, tag.split('}').next().unwrap_or(tag)))
-    });
+    let tags = source
+        .split('{')
+        .skip(1)
+        .scan(source.split('{').next()?.len(), |at, tag| {
+            let start = *at + 1;
+            *at = start + tag.len();
+            Some((start, tag.split('}').next().unwrap_or(tag)))
+        });
     let place = tags.into_iter().find_map(|(start, tag)| {
-        let found = tag.match_indices(word).find(|(at, _)| {
-            !tag[..*at].ends_with(is_part) && !tag[at + word.len()..].starts_with(is_part)
-        })?;
+        let found = tag
+            .match_indices(word)
+            .find(|(at, _)| !tag[..*at].ends_with(is_part) && !tag[at + word.len()..].starts_with(is_part))?;
         Some(start + found.0)
     })?;
     Some(source[..place].matches('\n').count() + 1)
@@ -87,7 +90,10 @@ type Variables = Vec<(&'static str, Value)>;
 
 /// Sets of values: all that a variable can be, beside others that are empty and others that are not.
 fn samples(page: &PageTemplate) -> Vec<Variables> {
-    let values = page.variables.iter().map(|(name, kind)| (*name, values_of(*kind)));
+    let values = page
+        .variables
+        .iter()
+        .map(|(name, kind)| (*name, values_of(*kind)));
     let values: Vec<(&str, Vec<Value>)> = values.collect();
     let mut samples = Vec::new();
     for (changed, all) in &values {
@@ -169,7 +175,9 @@ fn check_safety(page: &PageTemplate, rendered: &str, nonce: &Nonce) -> Result<()
         return wrong("browsers take <style> only as <style nonce=\"{{ nonce }}\">");
     }
     if lower.contains(" style=") {
-        return wrong("browsers do not take style= attributes of this page: use <style nonce=\"{{ nonce }}\">");
+        return wrong(
+            "browsers do not take style= attributes of this page: use <style nonce=\"{{ nonce }}\">",
+        );
     }
     Ok(())
 }
@@ -189,7 +197,11 @@ mod tests {
     use super::*;
 
     fn with(files: &[(&str, &str)]) -> Result<Templates, TemplateError> {
-        Templates::with(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
+        Templates::with(
+            files
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned())),
+        )
     }
 
     /// The built-in login form with something in place of one of its parts.
@@ -210,24 +222,52 @@ mod tests {
         with(&[]).unwrap();
         let layout = include_str!("../../templates/layout.html");
         let with_logo = layout.replace("<main>", "{% include \"_logo.html\" %}<main>");
-        with(&[("layout.html", &with_logo), ("_logo.html", "<img src=\"/logo.svg\" alt=\"{{ login_url }}\">")]).unwrap();
+        with(&[
+            ("layout.html", &with_logo),
+            ("_logo.html", "<img src=\"/logo.svg\" alt=\"{{ login_url }}\">"),
+        ])
+        .unwrap();
         with(&[("login.html", "<html><head>{{ head }}<title>x</title></head><body>{% for i in range(2) %}{{ loop.index }}\
             {% endfor %}{{ form }}<input name='user' value='{{ user }}'><input name=pass type=password><button>OK</button>\
             </form></body></html>")]).unwrap();
-        login_form("<h1>Log in</h1>", "<h1>{% if flavour == 3 %}Code{% else %}Log in{% endif %}</h1>").unwrap();
+        login_form(
+            "<h1>Log in</h1>",
+            "<h1>{% if flavour == 3 %}Code{% else %}Log in{% endif %}</h1>",
+        )
+        .unwrap();
     }
 
     #[test]
     fn what_is_wrong_is_told_with_file_and_line() {
         for (part, changed, line, words) in [
-            ("<h1>Log in</h1>", "<h1>{{ hots }}</h1>", Some(5), "no variable `hots`"),
-            ("<h1>Log in</h1>", "<h1>{% if x.host %}{% endif %}</h1>", Some(5), "no variable `x`"),
+            (
+                "<h1>Log in</h1>",
+                "<h1>{{ hots }}</h1>",
+                Some(5),
+                "no variable `hots`",
+            ),
+            (
+                "<h1>Log in</h1>",
+                "<h1>{% if x.host %}{% endif %}</h1>",
+                Some(5),
+                "no variable `x`",
+            ),
             ("<h1>Log in</h1>", "<h1>{{ nonsense</h1>", Some(5), "syntax error"),
             ("{% if host %}\n", "", Some(7), "syntax error"),
-            ("<h1>Log in</h1>", "<h1>{{ host.name.first }}</h1>", Some(5), "undefined"),
+            (
+                "<h1>Log in</h1>",
+                "<h1>{{ host.name.first }}</h1>",
+                Some(5),
+                "undefined",
+            ),
             ("<h1>Log in</h1>", "<h1>{{ host|sfae }}</h1>", Some(5), "filter"),
             ("<h1>Log in</h1>", "<h1>{{ user|safe }}</h1>", Some(5), "filter"),
-            ("<h1>Log in</h1>", "{% include \"_none.html\" %}", Some(5), "_none.html"),
+            (
+                "<h1>Log in</h1>",
+                "{% include \"_none.html\" %}",
+                Some(5),
+                "_none.html",
+            ),
             ("<h1>Log in</h1>", "{{ debug() }}", Some(5), "no variable `debug`"),
         ] {
             let refused = login_form(part, changed).unwrap_err();
@@ -236,7 +276,10 @@ mod tests {
             assert!(refused.to_string().contains(words), "{changed}: {refused}");
         }
         let refused = with(&[("layout.html", "{{ head }}\n{{ user }}")]).unwrap_err();
-        assert_eq!(refused.to_string(), "layout.html:2: there is no variable `user` here");
+        assert_eq!(
+            refused.to_string(),
+            "layout.html:2: there is no variable `user` here"
+        );
         let refused = with(&[("logn.html", "")]).unwrap_err();
         assert!(refused.to_string().contains("no page has this name"), "{refused}");
     }
@@ -246,20 +289,35 @@ mod tests {
         for (part, changed, words) in [
             ("{{ form }}", "", "{{ form }} has to stand"),
             ("{{ form }}", "{{ form }}{{ form }}", "{{ form }} has to stand"),
-            ("{{ form }}", "{% if host %}{{ form }}{% endif %}", "{{ form }} has to stand"),
+            (
+                "{{ form }}",
+                "{% if host %}{{ form }}{% endif %}",
+                "{{ form }} has to stand",
+            ),
             ("</form>", "", "</form> has to follow"),
             ("name=\"user\"", "name=\"username\"", "name=\"user\""),
             ("name=\"pass\"", "", "name=\"pass\""),
             ("<button type=\"submit\">Log in</button>", "", "button"),
-            ("{{ host }}", "{% autoescape false %}{{ host|upper }}{% endautoescape %}", "not escaped"),
+            (
+                "{{ host }}",
+                "{% autoescape false %}{{ host|upper }}{% endautoescape %}",
+                "not escaped",
+            ),
             ("value=\"{{ user }}\"", "value={{ user }}", "without quotes"),
             ("<h1>", "<SCRIPT>alert(1)</SCRIPT><h1>", "<script>"),
             ("<h1>", "<style>h1 { color: red }</style><h1>", "nonce"),
-            ("<h1>", "<style nonce=\"x\">h1 { color: red }</style><h1>", "nonce"),
+            (
+                "<h1>",
+                "<style nonce=\"x\">h1 { color: red }</style><h1>",
+                "nonce",
+            ),
             ("<h1>", "<h1 style=\"color: red\">", "style="),
         ] {
             let refused = login_form(part, changed).unwrap_err().to_string();
-            assert!(refused.contains("login.html") && refused.contains(words), "{changed}: {refused}");
+            assert!(
+                refused.contains("login.html") && refused.contains(words),
+                "{changed}: {refused}"
+            );
         }
         let layout = include_str!("../../templates/layout.html").replace("{{ head }}", "");
         let refused = with(&[("layout.html", &layout)]).unwrap_err().to_string();

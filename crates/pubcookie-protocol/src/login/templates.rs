@@ -123,7 +123,9 @@ impl Templates {
                 return Err(TemplateError {
                     file: name,
                     line: None,
-                    problem: format!("no page has this name; they are {known}, and yours to include begin with _"),
+                    problem: format!(
+                        "no page has this name; they are {known}, and yours to include begin with _"
+                    ),
                 });
             }
             templates
@@ -208,7 +210,8 @@ impl TemplateError {
     /// The innermost cause, in the file that it stands in.
     pub(super) fn of(file: &str, error: &minijinja::Error) -> TemplateError {
         let mut innermost = error;
-        while let Some(cause) = std::error::Error::source(innermost).and_then(<dyn std::error::Error>::downcast_ref)
+        while let Some(cause) =
+            std::error::Error::source(innermost).and_then(<dyn std::error::Error>::downcast_ref)
         {
             innermost = cause;
         }
