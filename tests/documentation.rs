@@ -73,6 +73,7 @@ fn the_command_line_is_documented_as_it_is() -> Result<()> {
         "list",
         "sweep",
         "logon",
+        "test-login",
         "setup-server",
         "cookie decode",
         "cookie encode",
