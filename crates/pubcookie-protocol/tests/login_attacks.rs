@@ -197,7 +197,10 @@ fn a_granting_request_is_found_among_planted_cookies() {
         browser.get("/")
     };
     for cookie in ["clear", "*", "AAAA", &encode("one=x&one=y")] {
-        assert!(matches!(planted(7, cookie).event, Event::FormShown(_)), "{cookie}");
+        assert!(
+            matches!(planted(7, cookie).event, Event::FormShown(_)),
+            "{cookie}"
+        );
     }
     assert_refused(&planted(8, "*"), "eight are tried");
 }
@@ -359,10 +362,7 @@ fn a_login_form_counts_in_its_own_browser_alone() {
     several
         .cookies
         .insert(0, ("__Host-pubcookie_login_form_AAAA".into(), "A".repeat(22)));
-    assert!(
-        !several.submit(&form).is_refused(),
-        "each cookie is tried"
-    );
+    assert!(!several.submit(&form).is_refused(), "each cookie is tried");
 }
 
 #[test]
@@ -561,4 +561,33 @@ fn a_host_outside_of_the_cookie_domain_is_told_to_use_the_post_method() {
         "{}",
         seen.event
     );
+}
+
+/// What the original login server did wrong, and ours does not repeat: a host taken for a path, an index out of range, a
+/// login cookie that decides who logs in, a login cookie for hosts that are not served, a granting request that is
+/// believed and shown as it is (`a_host_is_a_name_that_has_a_key`, `nothing_reflected_is_markup`).
+#[test]
+fn faults_of_the_original_are_not_repeated() {
+    for nine in ["-1", "99", "4294967295", "18446744073709551616", "PInit"] {
+        let seen = Browser::asked(&request(&[("nine", nine)])).get("/");
+        assert!((200..500).contains(&seen.status), "nine={nine}: {}", seen.event);
+    }
+    let mut browser = Browser::asked(&request(&[]));
+    let page = browser.get("/");
+    browser.log_in(&page, "alice", "secret");
+    browser.keep("pubcookie_g_req", &encode(&request(&[("sess_re", "1")])));
+    let page = browser.get("/");
+    let seen = browser.log_in(&page, "bob", "pw&\"<>+ 1");
+    assert_eq!(seen.checked.as_ref().unwrap().0, "bob");
+    assert_eq!(
+        open_login(seen.set_cookie("pubcookie_l").unwrap())
+            .user
+            .as_bytes(),
+        b"bob"
+    );
+    browser.keep(
+        "pubcookie_g_req",
+        &encode(&request(&[("six", "nokey.example.edu")])),
+    );
+    assert_refused(&browser.get("/"), "nokey.example.edu");
 }

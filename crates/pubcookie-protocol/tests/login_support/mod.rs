@@ -195,13 +195,13 @@ impl Browser {
         self.submit(&page.login_form().fill("user", user).fill("pass", password))
     }
 
+    pub fn cookie_header(&self) -> String {
+        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        cookies.collect::<Vec<_>>().join("; ")
+    }
+
     pub fn visit(&mut self, method: Method, path: &str, query: &str, form: &[u8]) -> Seen {
-        let cookies = self
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect::<Vec<_>>()
-            .join("; ");
+        let cookies = self.cookie_header();
         let nonce = Nonce::random().unwrap();
         let input = VisitInput {
             method,
