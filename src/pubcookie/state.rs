@@ -21,6 +21,7 @@ pub struct RequestState {
     pre_session: RefCell<Option<PreSession>>,
     login: OnceCell<Login>,
     beside: OnceCell<Option<GrantingCookie>>,
+    key_query: OnceCell<Zeroizing<Vec<u8>>>,
 }
 
 /// How a request got its user.
@@ -123,4 +124,19 @@ pub fn beside<'r>(
     find: impl FnOnce() -> Option<GrantingCookie>,
 ) -> Option<&'r GrantingCookie> {
     request.state::<Pubcookie>().beside.get_or_init(find).as_ref()
+}
+
+/// Remembers what a keyserver was asked in a query, which httpd no longer has.
+pub fn remember_key_query(request: &Request<'_>, query: Zeroizing<Vec<u8>>) {
+    // It is taken out of the request once.
+    let _ = request.state::<Pubcookie>().key_query.set(query);
+}
+
+/// What a keyserver was asked in a query.
+pub fn key_query<'r>(request: &Request<'r>) -> Option<&'r [u8]> {
+    request
+        .state::<Pubcookie>()
+        .key_query
+        .get()
+        .map(|query| query.as_slice())
 }

@@ -1,6 +1,7 @@
 //! `mod-myproxy`: what an administrator does from the command line.
 #![forbid(unsafe_code)]
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -28,13 +29,32 @@ enum Command {
     Sweep(commands::sweep::Arguments),
     /// Log in at a page that Pubcookie protects, and say what is wrong where
     TestLogin(commands::test_login::Arguments),
+    /// Get the key that this host shares with the Pubcookie login server
+    Keyclient(commands::keyclient::Arguments),
     /// Prepare a MyProxy server with a certification authority of its own
     SetupServer(commands::setup_server::Arguments),
 }
 
+/// The original's name for one of the commands: called by it, the program is that command.
+#[derive(Parser)]
+#[command(name = KEYCLIENT, version, about = "Get the key that this host shares with the Pubcookie login server")]
+struct KeyclientArguments {
+    #[command(flatten)]
+    keyclient: commands::keyclient::Arguments,
+}
+
+const KEYCLIENT: &str = "keyclient";
+
 fn main() -> ExitCode {
+    let program = std::env::args_os().next().unwrap_or_default();
+    if Path::new(&program).file_name() == Some(KEYCLIENT.as_ref()) {
+        return commands::keyclient::run(KEYCLIENT, &KeyclientArguments::parse().keyclient);
+    }
     let result = match Arguments::parse().command {
         Command::Cookie(arguments) => commands::cookie::run(arguments),
+        Command::Keyclient(arguments) => {
+            return commands::keyclient::run("mod-myproxy keyclient", &arguments);
+        }
         Command::Logon(arguments) => commands::logon::run(arguments),
         Command::List(arguments) => commands::list::run(arguments),
         Command::Sweep(arguments) => commands::sweep::run(arguments),

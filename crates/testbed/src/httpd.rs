@@ -16,6 +16,7 @@ mod log;
 
 pub use children::Child;
 pub use configuration::{HttpdBuilder, Mpm, configtest};
+pub use installation::give_to_children;
 pub use log::Log;
 
 const START_LIMIT: Duration = Duration::from_secs(30);

@@ -10,7 +10,9 @@ pub use conceal::{conceal, conceal_in_error};
 pub use permits::KeyPermits;
 pub use serve::Keyserver;
 
-use pubcookie_protocol::keyserver::{ACCEPT_POST, Client, REQUEST_LIMIT, Reply, Request as KeyRequest, RequestError};
+use pubcookie_protocol::keyserver::{
+    ACCEPT_POST, Client, REQUEST_LIMIT, Reply, Request as KeyRequest, RequestError,
+};
 use zeroize::Zeroize;
 
 use super::{Pubcookie, state};
@@ -36,7 +38,10 @@ pub fn handler(request: &Request<'_>) -> Outcome {
         return Outcome::Status(500);
     };
     // A browser that has a certificate must not be led here by a page.
-    if ["Origin", "Sec-Fetch-Site"].iter().any(|name| request.header(name).is_some()) {
+    if ["Origin", "Sec-Fetch-Site"]
+        .iter()
+        .any(|name| request.header(name).is_some())
+    {
         log!(Pubcookie, *request, Warning, "keyserver: a browser was refused");
         return Outcome::Status(403);
     }
@@ -57,7 +62,8 @@ pub fn handler(request: &Request<'_>) -> Outcome {
                 ("Allow".to_owned(), "GET, OPTIONS, POST".to_owned()),
                 ("Accept-Post".to_owned(), ACCEPT_POST.to_owned()),
             ],
-            ..Response::default()
+            content_type: "text/plain".to_owned(),
+            body: Vec::new(),
         }),
         _ => Outcome::Status(405),
     }
@@ -76,7 +82,12 @@ fn answer(request: &Request<'_>, keyserver: &Keyserver, asked: Result<KeyRequest
     match asked {
         Ok(asked) => answer_client(request, keyserver, &client, &asked),
         Err(problem) => {
-            log!(Pubcookie, *request, Warning, "keyserver: {client}: {problem} [{address}]");
+            log!(
+                Pubcookie,
+                *request,
+                Warning,
+                "keyserver: {client}: {problem} [{address}]"
+            );
             Reply::Refused(problem.to_string())
         }
     }
@@ -95,7 +106,12 @@ fn answer_client(request: &Request<'_>, keyserver: &Keyserver, client: &Client, 
     }
     match keyserver.serve(asked) {
         Ok(reply) => {
-            log!(Pubcookie, *request, Notice, "keyserver: {client}: {asked} [{address}]");
+            log!(
+                Pubcookie,
+                *request,
+                Notice,
+                "keyserver: {client}: {asked} [{address}]"
+            );
             reply
         }
         Err(problem) => {
@@ -126,7 +142,11 @@ fn send_as_the_original(request: &Request<'_>, reply: &Reply) -> Outcome {
 
 fn respond(request: &Request<'_>, reply: &Reply, body: &[u8]) -> Outcome {
     let mut response = Response {
-        status: if matches!(reply, Reply::Refused(_)) { 403 } else { 200 },
+        status: if matches!(reply, Reply::Refused(_)) {
+            403
+        } else {
+            200
+        },
         headers: vec![("Cache-Control".to_owned(), "no-store".to_owned())],
         content_type: "text/plain; charset=us-ascii".to_owned(),
         body: body.to_vec(),

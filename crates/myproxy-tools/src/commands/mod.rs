@@ -1,6 +1,7 @@
 //! One file a command: its arguments (clap) and `run`.
 
 pub mod cookie;
+pub mod keyclient;
 pub mod list;
 pub mod logon;
 pub mod setup_server;

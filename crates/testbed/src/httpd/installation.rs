@@ -53,6 +53,22 @@ impl Installation {
     }
 }
 
+/// Makes a file or directory the property of the user that httpd's children run as.
+pub fn give_to_children(path: &Path) -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        // They run as the same user as the test.
+        return Ok(());
+    }
+    let users = fs::read_to_string("/etc/passwd")?;
+    let of_user = |line: &&str| line.split(':').next() == Some(Installation::user());
+    let line = users
+        .lines()
+        .find(of_user)
+        .context("httpd's user is not in /etc/passwd")?;
+    let number = |field: usize| line.split(':').nth(field).and_then(|number| number.parse().ok());
+    std::os::unix::fs::chown(path, number(2), number(3)).with_context(|| path.display().to_string())
+}
+
 /// The same user's group has the same name, but for `nobody`.
 pub(super) fn group() -> &'static str {
     match Installation::user() {
