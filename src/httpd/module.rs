@@ -32,6 +32,11 @@ pub trait Module: Sized + 'static {
 pub trait Config: Default + Send + Sync + 'static {
     /// What holds in a place configured by `self` inside one configured by `outer`.
     fn merged(&self, outer: &Self) -> Self;
+
+    /// What is made of a server's configuration when all of it has been read ([`super::Setup::complete_configs`]).
+    fn completed(self) -> Self {
+        self
+    }
 }
 
 /// A module record, which httpd finds by its symbol in the shared object and writes to while it loads it.

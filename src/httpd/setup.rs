@@ -53,15 +53,32 @@ impl<'s> Setup<'s> {
             if !ptr::eq(server.config::<M>().ok_or_else(not_made)?, main) {
                 continue;
             }
-            let own = self.pool.own(M::Server::default().merged(main));
-            // SAFETY: httpd is starting, with one thread; the configuration is of the module's type and lives
-            // in the configuration's pool.
-            unsafe {
-                let vector = (*server.raw()).module_config;
-                ffi::ap_set_module_config(vector, M::record().raw(), ptr::from_mut(own).cast());
-            }
+            self.set_config::<M>(server, M::Server::default().merged(main));
         }
         Ok(())
+    }
+
+    /// Gives every server a configuration of its own ([`Setup::separate_configs`]), completed ([`Config::completed`]).
+    ///
+    /// # Errors
+    /// Making a configuration failed before.
+    pub fn complete_configs<M: Module>(&self) -> Result<(), String> {
+        let not_made = || "internal error: a configuration was not made; see above".to_owned();
+        for server in self.servers() {
+            let read = server.config::<M>().ok_or_else(not_made)?;
+            self.set_config::<M>(server, M::Server::default().merged(read).completed());
+        }
+        Ok(())
+    }
+
+    fn set_config<M: Module>(&self, server: Server<'s>, config: M::Server) {
+        let config = self.pool.own(config);
+        // SAFETY: httpd is starting, with one thread; the configuration is of the module's type and lives in the
+        // configuration's pool.
+        unsafe {
+            let vector = (*server.raw()).module_config;
+            ffi::ap_set_module_config(vector, M::record().raw(), ptr::from_mut(config).cast());
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::keys::{AppServer, Login};
 use super::keyserver::{KeyPermits, Keyserver};
 use super::locked_cache::LockedCache;
 use super::login::LoginSettings;
+use super::old_configuration::{IdleDirectives, OldConfigFile};
 use super::replay::ReplayCache;
 use crate::httpd::Config;
 
@@ -48,6 +49,10 @@ pub struct ServerConfig {
     pub key_files: KeyFiles,
     /// Who may have them from the keyserver.
     pub key_permits: KeyPermits,
+    /// `PubcookieConfigFile`.
+    pub old_config_file: Option<Arc<OldConfigFile>>,
+    /// Directives that mean nothing any more.
+    pub idle_directives: IdleDirectives,
     /// `PubcookieReplayCache`, or its default: one for the whole httpd.
     pub replay_cache: OnceLock<Arc<ReplayCache>>,
     /// `PubcookieLoginDelayCache`, or its default: one for the whole httpd.
@@ -116,6 +121,8 @@ impl Config for ServerConfig {
             login_settings: self.login_settings.merged(&outer.login_settings),
             key_files: self.key_files.merged(&outer.key_files),
             key_permits: self.key_permits.merged(&outer.key_permits),
+            old_config_file: inner_or(&self.old_config_file, &outer.old_config_file),
+            idle_directives: self.idle_directives.merged(&outer.idle_directives),
             replay_cache: outer.replay_cache.clone(),
             login_delay_cache: outer.login_delay_cache.clone(),
             // What is made of a configuration belongs to it alone.
@@ -123,6 +130,10 @@ impl Config for ServerConfig {
             login_server: OnceLock::new(),
             keyserver: OnceLock::new(),
         }
+    }
+
+    fn completed(self) -> Self {
+        self.with_old_config_file()
     }
 }
 
@@ -132,7 +143,8 @@ impl KeyFiles {
         self.session_key.is_some() || self.session_certificate.is_some()
     }
 
-    fn merged(&self, outer: &Self) -> Self {
+    /// These, and where they say nothing those of `outer`.
+    pub fn merged(&self, outer: &Self) -> Self {
         // A session key and the one before it are one setting.
         let keys = if self.session_key.is_some() { self } else { outer };
         KeyFiles {

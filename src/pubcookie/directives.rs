@@ -3,6 +3,7 @@
 mod keys;
 mod keyserver;
 mod login_server;
+mod old_configuration;
 mod place;
 mod server;
 
@@ -109,6 +110,32 @@ pub const DIRECTIVES: &[D] = &[
         ONE,
         c"directory with key files, each named after its host",
         keys::key_directory,
+    ),
+    // Of old configurations.
+    D::server(
+        c"PubcookieConfigFile",
+        ONE,
+        c"the configuration file of the original programs, for what is not set here",
+        old_configuration::config_file,
+    ),
+    D::server(
+        c"PubcookieEgdDevice",
+        ONE,
+        c"means nothing any more",
+        old_configuration::egd_device,
+    ),
+    D::server(
+        c"PubcookieNoBlank",
+        ONE,
+        c"means nothing any more",
+        old_configuration::no_blank,
+    ),
+    D::directory(
+        c"PubcookieSuperDebug",
+        Place::Htaccess,
+        ONE,
+        c"On or Off; means nothing any more",
+        old_configuration::super_debug,
     ),
     // The login server.
     D::server(

@@ -12,6 +12,7 @@ mod keyserver;
 mod locked_cache;
 mod login;
 mod meeting;
+mod old_configuration;
 mod place;
 mod pre_session;
 mod replay;

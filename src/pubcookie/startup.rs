@@ -10,6 +10,7 @@ use super::keys::{AppServer, Login};
 use super::keyserver::Keyserver;
 use super::locked_cache::LockedCache;
 use super::login::guard;
+use super::old_configuration;
 use super::replay::{self, ReplayCache};
 use crate::httpd::{ChildStart, GlobalMutex, Pool, Server, Setup, log};
 
@@ -25,7 +26,8 @@ pub fn pre_config(pool: Pool<'_>) -> Result<(), String> {
 pub fn check_config(setup: &Setup<'_>) -> Result<(), String> {
     let inheriting = servers_that_only_inherit(setup);
     // Keys depend on the server's name.
-    setup.separate_configs::<Pubcookie>()?;
+    setup.complete_configs::<Pubcookie>()?;
+    old_configuration::tell(setup);
     let (mut needs_replay_cache, mut counts_guesses) = (false, false);
     for (server, only_inherits) in setup.servers().zip(inheriting) {
         let Some(config) = server.config::<Pubcookie>() else {
