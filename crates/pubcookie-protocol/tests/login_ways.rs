@@ -213,7 +213,7 @@ fn a_form_that_another_site_submits_is_refused() {
 
 #[test]
 fn after_too_many_wrong_passwords_the_form_says_how_long_to_wait() {
-    for (wait, words) in [(1, "1 seconds"), (119, "119 seconds"), (900, "15 minutes")] {
+    for (wait, words) in [(1, "1 second."), (119, "119 seconds"), (900, "15 minutes")] {
         let mut browser = Browser::asked(&request(&[]));
         let form = browser
             .get("/")
