@@ -373,8 +373,14 @@ fn pages() -> Result<BTreeMap<PathBuf, String>> {
 }
 
 fn files(directory: &str) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(root().join(directory))?;
-    entries.map(|entry| Ok(entry?.path())).collect()
+    let mut files = Vec::new();
+    for entry in fs::read_dir(root().join(directory))? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(files)
 }
 
 fn read(file: &str) -> Result<String> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use testbed::PrivateDirectory;
-use testbed::httpd::Httpd;
+use testbed::httpd::{Httpd, configtest};
 use testbed::pki::{self, Authority};
 
 /// Loads a sample with the paths of this test in place of those in `/etc`.
@@ -22,6 +22,12 @@ fn load(sample: &str, definitions: &[(&str, String)], directory: &PrivateDirecto
     result
         .map(drop)
         .map_err(|refusal| anyhow!("{} is refused: {refusal}", sample.display()))
+}
+
+fn httpd_takes(configuration: &str) -> Result<()> {
+    configtest(configuration)
+        .map(drop)
+        .map_err(|refusal| anyhow!("{configuration} is refused: {refusal}"))
 }
 
 /// Keys as the quick start makes them, for `host`.
@@ -61,6 +67,8 @@ fn the_login_server_loads() -> Result<()> {
     let directory = PrivateDirectory::new("sample")?;
     keys(&directory, "login.example.org")?;
     let here = directory.path().display().to_string();
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/login-templates");
+    httpd_takes(&format!("PubcookieLoginTemplates \"{}\"", templates.display()))?;
     load(
         "login-server.conf",
         &[
