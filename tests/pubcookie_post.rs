@@ -385,7 +385,11 @@ fn only_a_granting_cookie_for_this_server_is_a_reply() -> Result<()> {
             ],
         )?;
         assert_eq!(response.status, 400, "{}", response.summary());
-        assert!(response.body.contains("No granting reply"), "{}", response.body);
+        assert!(
+            response.body.contains("answer of the login page cannot be used"),
+            "{}",
+            response.body
+        );
         assert_eq!(
             response.headers("set-cookie").count(),
             0,

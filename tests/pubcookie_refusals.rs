@@ -385,29 +385,6 @@ fn a_granting_request_cannot_be_bent_by_an_address() -> Result<()> {
 }
 
 #[test]
-fn fruitless_trips_end_in_a_page() -> Result<()> {
-    let site = Site::start()?;
-    let browser = site.browser()?;
-    let log = site.httpd.log_from_now();
-    let mut last = None;
-    for _ in 0..4 {
-        last = Some(
-            bring_changed(&site, &browser, |cookie| cookie.create_time -= 100)
-                .or_else(|_| ask(&browser, &site.url("/app")))?,
-        );
-    }
-    let last = last.expect("four rounds");
-    assert_eq!(last.status, 403, "{}", last.body);
-    assert!(
-        last.body.contains("does not come to an end") && last.body.contains("clocks of two servers"),
-        "{}",
-        last.body
-    );
-    assert!(log.text().contains("compare the clocks"), "{}", log.text());
-    Ok(())
-}
-
-#[test]
 fn planted_cookies_send_nobody_in_circles() -> Result<()> {
     let site = Site::builder()
         .login_method(testbed::site::LoginMethod::Post)

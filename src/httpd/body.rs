@@ -10,13 +10,13 @@ use super::{Request, ffi};
 /// Why a body could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BodyError {
-    /// It is larger than the limit of the caller.
+    /// It is larger than the limit of the caller, or than `LimitRequestBody`.
     #[error("the request's body is larger than {limit} bytes")]
     TooLarge {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// httpd or the client broke it off; httpd wants to answer with this status (413 for LimitRequestBody).
+    /// httpd or the client broke it off; httpd wants to answer with this status.
     #[error("the request's body could not be read (status {status})")]
     Unreadable {
         /// HTTP status.
@@ -25,7 +25,8 @@ pub enum BodyError {
 }
 
 impl Request<'_> {
-    /// The whole body, at most `limit` bytes of it. It may hold a pass phrase: it is wiped when dropped.
+    /// The whole body, at most `limit` bytes of it (`LimitRequestBody` may allow less). It may hold a pass phrase: it is
+    /// wiped when dropped.
     pub fn body(&self, limit: usize) -> Result<Zeroizing<Vec<u8>>, BodyError> {
         // SAFETY: the request is this thread's.
         let status = unsafe { ffi::ap_setup_client_block(self.raw(), ffi::REQUEST_CHUNKED_DECHUNK as c_int) };
@@ -39,6 +40,11 @@ impl Request<'_> {
         if unsafe { ffi::ap_should_client_block(self.raw()) } == 0 {
             return Ok(body);
         }
+        let declared = self.declared_length();
+        if declared > limit {
+            return Err(BodyError::TooLarge { limit });
+        }
+        let limit_request_body = self.limit_request_body();
         let mut block = Zeroizing::new([0u8; 8192]);
         loop {
             // SAFETY: httpd writes at most as many bytes as it is told that there are.
@@ -48,12 +54,33 @@ impl Request<'_> {
             let length = match usize::try_from(length) {
                 Ok(0) => return Ok(body),
                 Ok(length) => length,
+                // httpd does not say why. It lets nothing through that goes beyond its own limit.
+                Err(_) if declared.max(body.len() + block.len()) > limit_request_body => {
+                    return Err(BodyError::TooLarge {
+                        limit: limit_request_body,
+                    });
+                }
                 Err(_) => return Err(BodyError::Unreadable { status: 400 }),
             };
             if body.len() + length > limit {
                 return Err(BodyError::TooLarge { limit });
             }
             append_wiping(&mut body, &block[..length]);
+        }
+    }
+
+    /// The Content-Length of a body that httpd is about to read, in bytes; 0 where there is none.
+    fn declared_length(&self) -> usize {
+        // SAFETY: the request is this thread's.
+        usize::try_from(unsafe { (*self.raw()).remaining }).unwrap_or(usize::MAX)
+    }
+
+    /// `LimitRequestBody`, in bytes.
+    fn limit_request_body(&self) -> usize {
+        // SAFETY: the request is this thread's.
+        match usize::try_from(unsafe { ffi::ap_get_limit_req_body(self.raw()) }) {
+            Ok(0) | Err(_) => usize::MAX,
+            Ok(limit) => limit,
         }
     }
 }

@@ -10,6 +10,15 @@ use zeroize::Zeroize;
 use super::{Pubcookie, place, state};
 use crate::httpd::{Outcome, Request, Response, log};
 
+/// How far httpd has come with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Not to its content handlers yet.
+    Early,
+    /// To them.
+    Handler,
+}
+
 /// Sends a page before httpd has come to its content handlers, and ends the request.
 pub fn send(request: &Request<'_>, page: &Page) -> Outcome {
     // Otherwise the connection would read the rest of it as the next request.
@@ -40,10 +49,18 @@ pub fn with_response(page: &Page, send: impl FnOnce(&Response) -> Outcome) -> Ou
     outcome
 }
 
-/// Makes a page with a nonce of its own and sends it.
+/// Makes a page with a nonce of its own and sends it, before httpd has come to its content handlers.
 pub fn send_page(request: &Request<'_>, page: impl FnOnce(&Nonce) -> Page) -> Outcome {
+    send_page_at(request, Stage::Early, page)
+}
+
+/// The same at any stage.
+pub fn send_page_at(request: &Request<'_>, stage: Stage, page: impl FnOnce(&Nonce) -> Page) -> Outcome {
     match Nonce::random() {
-        Ok(nonce) => send(request, &page(&nonce)),
+        Ok(nonce) => match stage {
+            Stage::Early => send(request, &page(&nonce)),
+            Stage::Handler => with_response(&page(&nonce), |response| request.respond(response)),
+        },
         Err(problem) => {
             log!(
                 Pubcookie,
@@ -65,10 +82,12 @@ pub fn send_problem(
 ) -> Outcome {
     let reference = format!("{:x}", request.time_microseconds());
     let message = problem.message();
+    let hint = problem.hint().map_or(String::new(), |hint| format!(". {hint}"));
     match problem {
         // Anybody can send these; nothing is out of order here.
         Problem::QueryTooLong
         | Problem::Multipart
+        | Problem::EmptyBody
         | Problem::BadBody
         | Problem::BodyTooLarge
         | Problem::BadReply
@@ -84,7 +103,7 @@ pub fn send_problem(
             Pubcookie,
             *request,
             Error,
-            "{message}: {reason} (reference {reference})"
+            "{message}: {reason}{hint} (reference {reference})"
         ),
     }
     send_page(request, |nonce| error_page(problem, &reference, again, nonce))

@@ -6,19 +6,45 @@ use pubcookie_protocol::end_session::logout_url;
 use pubcookie_protocol::set_cookie;
 use pubcookie_protocol::settings::EndSession;
 
+use super::answer::Stage;
 use super::config::ServerConfig;
 use super::{Pubcookie, answer, meeting, place, state};
 use crate::httpd::{Outcome, Request, log};
 
 /// In `access_checker`, which httpd asks with and without `Require`.
 pub fn access_checker(request: &Request<'_>) -> Outcome {
-    let what = request
-        .directory_config::<Pubcookie>()
-        .and_then(|place| place.end_session);
-    let what = what.unwrap_or_default();
-    if what == EndSession::Off || request.is_subrequest() {
+    let what = what(request);
+    if what == EndSession::Off {
         return Outcome::Declined;
     }
+    if !request.is_subrequest() {
+        return end(request, what, Stage::Early);
+    }
+    // httpd only looks here for a directory's index, or to list it. The page of a session that has ended has no user.
+    if state::session_has_ended(request) {
+        state::end_session(request);
+    }
+    Outcome::Declined
+}
+
+/// Before all content handlers: a directory's index has become what the request is for, and is a logout.
+pub fn handler(request: &Request<'_>) -> Outcome {
+    let what = what(request);
+    if what == EndSession::Off || request.is_subrequest() || state::ends_session(request) {
+        return Outcome::Declined;
+    }
+    request.set_user(None);
+    end(request, what, Stage::Handler)
+}
+
+fn what(request: &Request<'_>) -> EndSession {
+    request
+        .directory_config::<Pubcookie>()
+        .and_then(|place| place.end_session)
+        .unwrap_or_default()
+}
+
+fn end(request: &Request<'_>, what: EndSession, stage: Stage) -> Outcome {
     if !request.is_https() {
         return answer::refuse_plain_http(request);
     }
@@ -51,7 +77,7 @@ pub fn access_checker(request: &Request<'_>) -> Outcome {
     );
     answer::set_cookies(request, set_cookie::clear_pre_session());
     match logout_url(what, login, &app_id, &app_server_id) {
-        Some(url) => answer::send_page(request, |nonce| app_pages::to_logout(&url, nonce)),
+        Some(url) => answer::send_page_at(request, stage, |nonce| app_pages::to_logout(&url, nonce)),
         None => Outcome::Declined,
     }
 }

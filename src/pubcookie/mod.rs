@@ -58,6 +58,7 @@ impl Module for Pubcookie {
         hooks.check_authn(Order::First, authenticate::check_authn);
         // Before mod_rewrite, which could hand cookies on.
         hooks.fixups(Order::ReallyFirst, authenticate::fixups);
+        hooks.handler(Order::ReallyFirst, end_session::handler);
         hooks.handler(Order::Middle, login::handler);
         hooks.handler(Order::Middle, keyserver::handler);
         hooks.insert_error_filter(Order::BeforeReallyFirst, keyserver::conceal_in_error);

@@ -102,12 +102,19 @@ fn carriage_of_login(
     let refuse = |problem, reason: &dyn Display| {
         answer::send_problem(request, problem, reason, Some(&reply.destination))
     };
+    let pre_session = pre_session::of(request, app_server);
+    // Anybody can post something here. It is the login server's where this browser awaits its answer.
+    let unusable = |reason| match &pre_session {
+        Some(begun) if begun.awaits_a_login() => Problem::UnusableReply(reason),
+        _ => Problem::BadReply,
+    };
     let (_, said) = finish_login::verify(request, app_server, reply.granting_cookie.as_bytes())
-        .ok_or_else(|| refuse(Problem::BadReply, &"the granting cookie does not verify"))?;
-    check_for_this_server(&said, app_server, answer::now(request))
-        .map_err(|refusal| refuse(Problem::BadReply, &refusal))?;
-    let pre_session = pre_session::of(request, app_server)
-        .ok_or_else(|| refuse(Problem::NoCookiesKept, &Reason::WrongPreSession))?;
+        .ok_or_else(|| refuse(unusable(Reason::NoCookie), &"the granting cookie does not verify"))?;
+    check_for_this_server(&said, app_server, answer::now(request)).map_err(|refusal| match refusal {
+        GrantRefusal::LogInAnew(reason) => refuse(unusable(reason), &reason),
+        GrantRefusal::NoUser | GrantRefusal::NoReauthentication => refuse(Problem::BadReply, &refusal),
+    })?;
+    let pre_session = pre_session.ok_or_else(|| refuse(Problem::NoCookiesKept, &Reason::WrongPreSession))?;
     Ok(pre_session.carriage(said.pre_session_token))
 }
 

@@ -109,12 +109,11 @@ fn begin(
     }
     let mut pre_session = pre_session_after(request, place, trip);
     if pre_session.goes_in_circles() {
-        return Ok(answer::send_problem(
-            request,
-            Problem::GoesInCircles(reason),
-            &reason,
-            None,
-        ));
+        let why = match trip {
+            Trip::Fruitless(why) => why,
+            _ => reason,
+        };
+        return Ok(answer::send_problem(request, Problem::GoesInCircles(why), &why, None));
     }
     let (body, carriage) = match request.method() {
         "POST" => match carried_body::read(request, place) {
@@ -151,8 +150,9 @@ fn pre_session_after(request: &Request<'_>, place: &Place<'_>, trip: Trip) -> Pr
         return PreSession::default();
     };
     match trip {
-        // It was the answer to nothing that began here.
-        Trip::Fruitless(_) if !pre_session.awaits_a_login() => {}
+        // It was the answer to nothing that began here, or the user has typed the address and comes from nowhere: a
+        // neighbour in the domain may have put it there.
+        Trip::Fruitless(_) if !pre_session.awaits_a_login() || was_typed(request) => {}
         Trip::Fruitless(Reason::WrongPreSession) => pre_session.count_mismatch(now),
         Trip::Fruitless(_) => pre_session.count_fruitless(now),
         Trip::None | Trip::WithoutPreSession => {}
@@ -220,6 +220,11 @@ fn is_navigation(request: &Request<'_>) -> bool {
         request.header("X-Requested-With"),
     );
     !script && matches!(request.method(), "GET" | "HEAD" | "POST")
+}
+
+/// Whether the browser says that no page led here.
+fn was_typed(request: &Request<'_>) -> bool {
+    request.header("Sec-Fetch-Site") == Some("none")
 }
 
 fn realm<'a>(request: &Request<'a>, place: &'a Place<'_>) -> &'a str {

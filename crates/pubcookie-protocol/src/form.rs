@@ -16,7 +16,7 @@ pub struct Form(Vec<(Vec<u8>, Vec<u8>)>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     /// Larger than the limit.
-    #[error("the form has more than {limit} bytes, which is the limit (PubcookieMaxPost)")]
+    #[error("the form has more than {limit} bytes, which is the limit (PubcookieMaxPost or LimitRequestBody)")]
     TooLarge {
         /// The limit in bytes.
         limit: usize,

@@ -95,6 +95,15 @@ impl Reason {
             Reason::ReauthenticationDemanded => "This page asks you to enter your password again.",
         }
     }
+
+    /// What is wrong with what the login server sent, for the user in front of the page.
+    pub fn for_answer(self) -> &'static str {
+        match self {
+            Reason::NoCookie => "This server cannot read it.",
+            Reason::WrongPreSession => "It does not belong to a login that this browser began here.",
+            _ => self.for_user(),
+        }
+    }
 }
 
 /// The number and the words for the log: `7 (the granting cookie ...)`.

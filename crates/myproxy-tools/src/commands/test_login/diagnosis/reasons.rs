@@ -34,6 +34,7 @@ pub fn problem_page(journey: &Journey, hop: &Hop) -> Option<Finding> {
         Problem::NoCookiesKept,
         Problem::GoesInCircles(last_reason(journey)),
         Problem::PlainHttp,
+        Problem::UnusableReply(Reason::NoCookie),
         Problem::BadReply,
         Problem::QueryTooLong,
     ]
@@ -51,7 +52,7 @@ pub fn problem_page(journey: &Journey, hop: &Hop) -> Option<Finding> {
              asked for it (ServerName), and every member behind this name needs the same PubcookieSessionKeyFile",
         ),
         Problem::GoesInCircles(reason) => after(reason),
-        Problem::BadReply => Remedy::new(
+        Problem::BadReply | Problem::UnusableReply(_) => Remedy::new(
             &[
                 "PubcookieGrantingCertFile",
                 "PubcookieCryptKeyFile",
