@@ -1,7 +1,9 @@
 //! The request line: what httpd keeps of it for logs, for mod_status and for applications, and replies to clients that know
 //! nothing of HTTP but this line.
 
-use super::{Request, Server, ffi, text};
+use std::ffi::c_int;
+
+use super::{Log, Request, Server, ffi, text};
 
 impl<'r> Request<'r> {
     /// The line as the client sent it; empty where it was not read.
@@ -57,6 +59,11 @@ impl Server<'_> {
     pub fn refuses_http_0_9(self) -> bool {
         // SAFETY: the server lives.
         unsafe { ffi::shim_refuses_http_0_9(self.raw()) != 0 }
+    }
+
+    /// Whether httpd logs each request line as soon as it is read (`LogLevel core:trace5`): no module can come before.
+    pub fn logs_request_lines(self) -> bool {
+        self.logs_at(ffi::APLOG_TRACE5 as c_int, ffi::AP_CORE_MODULE_INDEX as c_int)
     }
 }
 

@@ -26,6 +26,9 @@ pub fn conceal_in_error(request: &Request<'_>) {
 
 /// Takes such a query out of the request, and remembers it for the handler.
 pub fn take_query(request: &Request<'_>) {
+    if state::key_query(request).is_some() {
+        return;
+    }
     let line = request.request_line();
     let Some(begin) = line.iter().position(|&byte| byte == b'?') else {
         return;

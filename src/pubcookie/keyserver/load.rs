@@ -31,7 +31,7 @@ impl Keyserver {
                     .map_err(|problem| format!("{directive}: {problem}"))?;
             }
         }
-        warn_of_old_requests(server);
+        warn_of_requests_of_the_original(server);
         Ok(Keyserver::new(
             permits.clone(),
             directory,
@@ -82,16 +82,25 @@ fn granting_certificate(config: &ServerConfig) -> Result<Option<String>, String>
     Ok(Some(pem))
 }
 
-/// Clients of the original send a request line without an HTTP version.
-fn warn_of_old_requests(server: Server<'_>) {
+/// Clients of the original send a request line without an HTTP version, and upload keys in it.
+fn warn_of_requests_of_the_original(server: Server<'_>) {
+    let name = server.name();
     if server.refuses_http_0_9() {
         log!(
             Pubcookie,
             server,
             Warning,
-            "HttpProtocolOptions Require1.0: the keyserver {} will answer 400 to an original keyclient that sends its \
-             requests without an HTTP version; mod_myproxy's own keyclient does not",
-            server.name()
+            "HttpProtocolOptions Require1.0: the keyserver {name} will answer 400 to an original keyclient that sends its \
+             requests without an HTTP version; mod_myproxy's own keyclient does not"
+        );
+    }
+    if server.logs_request_lines() {
+        log!(
+            Pubcookie,
+            server,
+            Warning,
+            "LogLevel core:trace5 logs request lines before any module sees them, and with them the keys that original \
+             clients upload to the keyserver {name}: say core:trace4"
         );
     }
 }
