@@ -116,7 +116,7 @@ pub const TABLE: &[Purpose] = &[
         at: &[],
         what: "the login form",
         changes: &[
-            cookie("pubcookie_login_form", None, SET),
+            cookie("pubcookie_login_form_*", None, SET),
             field("seal", None, Some("new each time")),
             field("confirm_post", None, Some("*")),
             field("first_kiss", Some("new each time"), None),
