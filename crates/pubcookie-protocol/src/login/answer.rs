@@ -18,8 +18,8 @@ pub struct Answer {
     pub event: Event,
 }
 
-/// What happened at the login server. Its text is one line for the log, without a secret. Whatever somebody typed or sent
-/// stands in it without a space or colon, percent-encoded, so that it cannot pass for a line of its own.
+/// What happened at the login server. Its text is one line for the log, without a secret. User names and
+/// IDs, which somebody typed or sent, are one word in it, so that none can pass for a line of its own.
 #[derive(Debug)]
 pub enum Event {
     /// The login form was shown.

@@ -1,5 +1,6 @@
 //! Why the login server did not do what a browser asked: exactly for the log, in plain words for the page.
 
+use super::log_text;
 use super::relay_url::RelayUrlError;
 use super::templates::TemplateError;
 use super::user::UserNameError;
@@ -97,9 +98,9 @@ pub enum Refusal {
     )]
     NobodyAuthenticated,
     /// httpd authenticated somebody whose name cannot log in.
-    #[error("httpd authenticated a user (`{}`) who cannot log in: {why}", .name.escape_debug())]
+    #[error("httpd authenticated user {}, who cannot log in: {why}", log_text::word(.name))]
     AuthenticatedName {
-        /// The beginning of the name.
+        /// The name.
         name: String,
         /// What is wrong with it.
         why: UserNameError,

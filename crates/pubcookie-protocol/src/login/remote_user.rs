@@ -58,7 +58,7 @@ fn remote_user(input: &VisitInput<'_>) -> Result<Option<UserName>, Refusal> {
     UserName::authenticated(name)
         .map(Some)
         .map_err(|why| Refusal::AuthenticatedName {
-            name: name.chars().take(80).collect(),
+            name: name.to_owned(),
             why,
         })
 }

@@ -65,11 +65,11 @@ impl LoginServer {
         }
         let user = match user_of(&form, input.now) {
             Ok(user) => user,
-            Err((problem, event)) => {
+            Err(mistake) => {
                 let form_page = FormPage {
                     name: NameField::Open(&form.user),
-                    problem: Some(problem),
-                    event,
+                    problem: Some(mistake.problem()),
+                    event: mistake.event(&form),
                 };
                 return self
                     .form(&form.login_for, form_page, input, keys)
@@ -191,33 +191,42 @@ impl LoginServer {
     }
 }
 
-/// The user who is to be checked, or what is wrong before any check.
-fn user_of(form: &SubmittedForm, now: u64) -> Result<UserName, (Problem, Event)> {
-    let purpose = log_text::purpose(&form.login_for);
+/// What is wrong with a form before any check.
+enum Mistake {
+    TooLate,
+    Name(UserNameError),
+    NoPassword,
+}
+
+/// The user who is to be checked.
+fn user_of(form: &SubmittedForm, now: u64) -> Result<UserName, Mistake> {
     if now.saturating_sub(form.created) > FORM_SECONDS {
-        return Err((Problem::TooLate, Event::FormExpired(purpose)));
+        return Err(Mistake::TooLate);
     }
-    let user = UserName::typed(&form.user).map_err(|why| {
-        let problem = if why == UserNameError::Blank {
-            Problem::NothingTyped
-        } else {
-            Problem::NameRefused
-        };
-        let event = Event::UserNameRefused {
-            user: form.user.clone(),
-            why,
-            purpose: purpose.clone(),
-        };
-        (problem, event)
-    })?;
+    let user = UserName::typed(&form.user).map_err(Mistake::Name)?;
     if form.password.is_empty() {
-        let event = Event::Denied {
-            user: form.user.clone(),
-            purpose,
-        };
-        return Err((Problem::NothingTyped, event));
+        return Err(Mistake::NoPassword);
     }
     Ok(user)
+}
+
+impl Mistake {
+    fn problem(&self) -> Problem {
+        match self {
+            Mistake::TooLate => Problem::TooLate,
+            Mistake::Name(UserNameError::Blank) | Mistake::NoPassword => Problem::NothingTyped,
+            Mistake::Name(_) => Problem::NameRefused,
+        }
+    }
+
+    fn event(self, form: &SubmittedForm) -> Event {
+        let (user, purpose) = (form.user.clone(), log_text::purpose(&form.login_for));
+        match self {
+            Mistake::TooLate => Event::FormExpired(purpose),
+            Mistake::Name(why) => Event::UserNameRefused { user, why, purpose },
+            Mistake::NoPassword => Event::Denied { user, purpose },
+        }
+    }
 }
 
 /// How the login form is shown.
