@@ -74,6 +74,7 @@ fn the_command_line_is_documented_as_it_is() -> Result<()> {
         "sweep",
         "logon",
         "test-login",
+        "keyclient",
         "setup-server",
         "cookie decode",
         "cookie encode",

@@ -81,3 +81,27 @@ fn the_login_server_loads() -> Result<()> {
         &directory,
     )
 }
+
+#[test]
+fn the_keyserver_loads() -> Result<()> {
+    let directory = PrivateDirectory::new("sample")?;
+    keys(&directory, "login.example.org")?;
+    for name in ["permits", "trusted"] {
+        directory.make_directory(name, 0o700)?;
+    }
+    for name in ["keys", "permits", "trusted"] {
+        give_to_children(&directory.join(name))?;
+    }
+    std::fs::copy(directory.join("authority-ca.pem"), directory.join("clients.pem"))?;
+    let here = directory.path().display().to_string();
+    load(
+        "keyserver.conf",
+        &[
+            ("PUBCOOKIE_KEYSERVER_SITE", "login.example.org".to_owned()),
+            ("PUBCOOKIE_KEYSERVER_PORT", "42222".to_owned()),
+            ("PUBCOOKIE_KEYSERVER_TLS", here.clone()),
+            ("PUBCOOKIE_KEYSERVER_KEYS", here),
+        ],
+        &directory,
+    )
+}
