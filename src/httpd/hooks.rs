@@ -93,6 +93,8 @@ impl<'p> Hooks<'p> {
         post_read_request: ap_hook_post_read_request();
         /// Which file or handler does the URL mean?
         translate_name: ap_hook_translate_name();
+        /// It is known what the place says; also of subrequests.
+        post_perdir_config: ap_hook_post_perdir_config();
         /// May this place be reached at all?
         access_checker: ap_hook_check_access(PER_CONFIGURATION);
         /// Who is the user?

@@ -17,6 +17,7 @@ use super::keyserver::{KeyPermits, Keyserver};
 use super::locked_cache::LockedCache;
 use super::login::LoginSettings;
 use super::old_configuration::{IdleDirectives, OldConfigFile};
+use super::on_demand::OnDemand;
 use super::replay::ReplayCache;
 use crate::httpd::Config;
 
@@ -172,6 +173,8 @@ pub struct DirectoryConfig {
     pub hard_expire: Option<HardExpire>,
     /// `PubcookieEndSession`.
     pub end_session: Option<EndSession>,
+    /// `PubcookieOnDemand`, each of them.
+    pub on_demand: OnDemand,
 }
 
 impl Config for DirectoryConfig {
@@ -182,6 +185,7 @@ impl Config for DirectoryConfig {
             inactive_expire: self.inactive_expire.or(outer.inactive_expire),
             hard_expire: self.hard_expire.or(outer.hard_expire),
             end_session: self.end_session.or(outer.end_session),
+            on_demand: self.on_demand.merged(&outer.on_demand),
         }
     }
 }

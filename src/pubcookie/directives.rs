@@ -4,6 +4,7 @@ mod keys;
 mod keyserver;
 mod login_server;
 mod old_configuration;
+mod on_demand;
 mod place;
 mod server;
 
@@ -229,6 +230,13 @@ pub const DIRECTIVES: &[D] = &[
         ONE,
         c"on, redirect, clearLogin or off: what a request for this place does to the session",
         place::end_session,
+    ),
+    D::directory(
+        c"PubcookieOnDemand",
+        Place::Htaccess,
+        Count::AtLeast(2),
+        c"PubcookieOnDemand key \"directive, directive ...\": what holds where the cookie OnDemandKey has this value",
+        on_demand::directives,
     ),
     D::END,
 ];

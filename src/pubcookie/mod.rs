@@ -13,6 +13,7 @@ mod locked_cache;
 mod login;
 mod meeting;
 mod old_configuration;
+mod on_demand;
 mod place;
 mod pre_session;
 mod replay;
@@ -52,6 +53,8 @@ impl Module for Pubcookie {
         hooks.post_read_request(Order::BeforeReallyFirst, keyserver::conceal);
         hooks.post_read_request(Order::ReallyFirst, reply::mark);
         hooks.translate_name(Order::ReallyFirst, reply::claim);
+        // Before others look at what the place says.
+        hooks.post_perdir_config(Order::ReallyFirst, on_demand::apply);
         // Before mod_access_compat, which `Satisfy any` may overrule.
         hooks.access_checker(Order::First, end_session::access_checker);
         // Before others, so that PubcookieAuthType beside another AuthType is told.

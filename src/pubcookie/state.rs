@@ -8,7 +8,7 @@ use pubcookie_protocol::session::Session;
 use zeroize::Zeroizing;
 
 use super::Pubcookie;
-use crate::httpd::Request;
+use crate::httpd::{AppliedConfiguration, Request};
 
 /// What is remembered of one request.
 #[derive(Default)]
@@ -19,6 +19,7 @@ pub struct RequestState {
     answered: Cell<bool>,
     cookies: OnceCell<Zeroizing<Vec<u8>>>,
     pre_session: RefCell<Option<PreSession>>,
+    on_demand: OnceCell<AppliedConfiguration>,
     login: OnceCell<Login>,
     beside: OnceCell<Option<GrantingCookie>>,
     key_query: OnceCell<Zeroizing<Vec<u8>>>,
@@ -48,6 +49,17 @@ pub fn mark_reply(request: &Request<'_>) {
 /// Whether the request is for the reply URL.
 pub fn is_reply(request: &Request<'_>) -> bool {
     request.state::<Pubcookie>().is_reply.get()
+}
+
+/// Remembers what the request goes by on demand.
+pub fn remember_on_demand(request: &Request<'_>, applied: AppliedConfiguration) {
+    // httpd asks once what a request goes by.
+    let _ = request.state::<Pubcookie>().on_demand.set(applied);
+}
+
+/// What the request goes by on demand.
+pub fn applied_on_demand<'r>(request: &Request<'r>) -> Option<&'r AppliedConfiguration> {
+    request.state::<Pubcookie>().on_demand.get()
 }
 
 /// Remembers how the request got its user.

@@ -15,6 +15,7 @@ pub mod granting_request;
 pub mod host;
 pub mod keyserver;
 pub mod login;
+pub mod on_demand;
 pub mod page;
 pub mod percent;
 pub mod pre_session;
