@@ -74,12 +74,15 @@ impl PeerKeys {
 
     /// The key in the file of exactly this name.
     pub fn named(&self, name: &str, request: &Request<'_>) -> Result<CryptKey, KeyFileError> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get(name).map(Arc::clone);
-        match known {
+        match self.known(name) {
             Some(key) => self.look(name, &key, request),
             None => self.read(name, request),
         }
+    }
+
+    fn known(&self, name: &str) -> Option<Arc<WatchedKey>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(name).map(Arc::clone)
     }
 
     fn look(&self, name: &str, key: &WatchedKey, request: &Request<'_>) -> Result<CryptKey, KeyFileError> {
