@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::installation::{self, Installation};
 use super::{Httpd, READY, START_LIMIT};
@@ -172,6 +173,30 @@ impl HttpdBuilder {
             log if log.is_empty() => error,
             log => error.context(format!("httpd's error log:\n{log}")),
         })?;
+        Ok(Httpd {
+            process,
+            directory: self.directory,
+            port: self.port,
+        })
+    }
+
+    /// Start it as one process without children (`httpd -X`) that a `tool`, say a profiler, runs, and wait until it
+    /// listens. The tool stays the same process.
+    pub fn start_as_one_process(self, tool: &[String]) -> Result<Httpd> {
+        let httpd = self.command()?;
+        let (program, arguments) = tool.split_first().context("a tool has a name")?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .arg(httpd.get_program())
+            .args(httpd.get_args())
+            .arg("-X");
+        command.env_clear();
+        for (name, value) in httpd.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        let mut process = Process::start("httpd", &mut command, &self.directory.join("httpd.out"))?;
+        process.wait_until_listening(START_LIMIT, (Ipv4Addr::LOCALHOST, self.port).into())?;
         Ok(Httpd {
             process,
             directory: self.directory,
