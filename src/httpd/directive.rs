@@ -22,6 +22,8 @@ pub enum Place {
     Htaccess,
     /// All of the above.
     Anywhere,
+    /// Likewise, and an .htaccess under `AllowOverride Options` too.
+    AnywhereByOptions,
 }
 
 impl Place {
@@ -31,6 +33,7 @@ impl Place {
             Place::Directory => ffi::RSRC_CONF | ffi::ACCESS_CONF,
             Place::Htaccess => ffi::OR_AUTHCFG,
             Place::Anywhere => ffi::RSRC_CONF | ffi::OR_AUTHCFG,
+            Place::AnywhereByOptions => ffi::RSRC_CONF | ffi::OR_OPTIONS | ffi::OR_AUTHCFG,
         };
         mask as c_int
     }

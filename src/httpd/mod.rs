@@ -50,7 +50,7 @@ pub use server::{ChildUser, Server, threads_in_a_child};
 pub use setup::{ChildStart, Setup};
 pub use shared_flag::SharedFlag;
 pub use socache::SharedCache;
-pub use table::Table;
+pub use table::{Table, becomes};
 pub use watchdog::watch;
 
 /// One line in httpd's error log, on behalf of a module: `log!(MyProxy, request, Error, "...")`.

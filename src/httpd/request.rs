@@ -260,6 +260,18 @@ impl<'r> Request<'r> {
         self.origins().last().unwrap_or_else(this)
     }
 
+    /// The page that a subrequest belongs to; for any other request itself.
+    pub fn page(&self) -> Request<'r> {
+        let mut page = self.raw();
+        // SAFETY: a subrequest lives no longer than the request that it belongs to.
+        unsafe {
+            while !(*page).main.is_null() {
+                page = (*page).main;
+            }
+            Request::from_raw(page)
+        }
+    }
+
     /// The headers of the request.
     pub fn headers(&self) -> Table<'r> {
         // SAFETY: a request's tables live as long as it.

@@ -84,6 +84,19 @@ impl<'r> Table<'r> {
     }
 }
 
+/// Whether a header of this name becomes that variable of an application: CGI writes capitals, and `_` for all that is
+/// neither letter nor digit.
+pub fn becomes(header: &[u8], variable: &str) -> bool {
+    let as_variable = |byte: &u8| {
+        if byte.is_ascii_alphanumeric() {
+            byte.to_ascii_uppercase()
+        } else {
+            b'_'
+        }
+    };
+    header.len() == variable.len() && header.iter().map(as_variable).eq(variable.bytes())
+}
+
 fn is_name(key: &CStr, name: &str) -> bool {
     key.to_bytes().eq_ignore_ascii_case(name.as_bytes())
 }

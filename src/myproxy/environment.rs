@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use super::MyProxy;
 use super::config::DirectoryConfig;
 use super::shortfall::Shortfall;
-use crate::httpd::Request;
+use crate::httpd::{Request, becomes};
 
 const SUBJECT: &str = "MYPROXY_CRED_SUBJECT";
 const EXPIRES: &str = "MYPROXY_CRED_EXPIRES";
@@ -72,19 +72,6 @@ fn without_redirects(mut name: &[u8]) -> &[u8] {
         name = rest;
     }
     name
-}
-
-/// Whether a header of this name becomes that variable: CGI writes capitals, and `_` for all that is neither
-/// letter nor digit.
-fn becomes(header: &[u8], variable: &str) -> bool {
-    let as_variable = |byte: &u8| {
-        if byte.is_ascii_alphanumeric() {
-            byte.to_ascii_uppercase()
-        } else {
-            b'_'
-        }
-    };
-    header.len() == variable.len() && header.iter().map(as_variable).eq(variable.bytes())
 }
 
 fn rfc3339(time: SystemTime) -> String {

@@ -120,8 +120,8 @@ pub fn refuse_plain_http(request: &Request<'_>) -> Outcome {
     send_problem(request, Problem::PlainHttp, &reason, None)
 }
 
-/// Answers a request that JavaScript made, for which a login page would be of no use.
-pub fn refuse_script(request: &Request<'_>, realm: &str) -> Outcome {
+/// Answers a request for which a login page would be of no use: JavaScript made it, or another login would end the same.
+pub fn refuse_with_challenge(request: &Request<'_>, realm: &str) -> Outcome {
     request
         .response_headers_always()
         .set("WWW-Authenticate", script_request::challenge(realm));

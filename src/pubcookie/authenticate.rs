@@ -7,8 +7,8 @@ use super::config::ServerConfig;
 use super::finish_login::{self, Shown};
 use super::place::{Place, Protection};
 use super::start_login::Trip;
-use super::state::{self, Login};
-use super::{Pubcookie, answer, carried_body, session, start_login};
+use super::state::{self, GrantingCookie, Login};
+use super::{Pubcookie, answer, carried_body, realms, session, start_login};
 use crate::httpd::{Outcome, Request, log};
 
 /// The hook.
@@ -51,14 +51,7 @@ pub fn check_authn(request: &Request<'_>) -> Outcome {
 
 fn identify(request: &Request<'_>, place: &Place<'_>, name: &str) -> Outcome {
     if let Some(session) = session_of_origin(request, place) {
-        return accept(
-            request,
-            name,
-            Login {
-                session,
-                granting_cookie: None,
-            },
-        );
+        return accept(request, place, name, session, None);
     }
     if request.is_subrequest() {
         log!(
@@ -97,25 +90,50 @@ fn identify(request: &Request<'_>, place: &Place<'_>, name: &str) -> Outcome {
         Ok(_) if carried_body::comes_from_login_server(request, place) => {
             carried_body::ask_before_sending(request, place)
         }
-        Ok(session) => accept(
-            request,
-            name,
-            Login {
-                session,
-                granting_cookie: None,
-            },
-        ),
+        Ok(session) => accept(request, place, name, session, None),
         Err(reason) => start_login::start(request, place, reason, trip),
     }
 }
 
-/// The request goes on with a user.
-pub fn accept(request: &Request<'_>, auth_type: &str, login: Login) -> Outcome {
-    request.set_user(Some(&login.session.user));
-    request.set_authentication_type(auth_type);
-    state::remember(request, login);
+/// The request goes on with the user of a session, or without one where the session is a blank user's.
+pub fn accept(
+    request: &Request<'_>,
+    place: &Place<'_>,
+    auth_type: &str,
+    session: Session,
+    granting_cookie: Option<GrantingCookie>,
+) -> Outcome {
+    if !place.directory.accepts_realm_of(&session.user) {
+        return refuse_realm(request, place, &session.user);
+    }
     answer::keep_from_shared_caches(request);
+    let user = place.directory.shown_name(&session.user).to_owned();
+    request.set_user(Some(&user));
+    if !user.is_empty() {
+        request.set_authentication_type(auth_type);
+    }
+    state::remember(
+        request,
+        Login {
+            user,
+            session,
+            granting_cookie,
+        },
+    );
+    realms::show(request);
     Outcome::Ok
+}
+
+/// Another login would end the same.
+pub fn refuse_realm(request: &Request<'_>, place: &Place<'_>, user: &str) -> Outcome {
+    log!(
+        Pubcookie,
+        *request,
+        Info,
+        "user {user} is of no realm that PubcookieAcceptRealm names for {}",
+        place.app_id
+    );
+    answer::refuse_with_challenge(request, place.realm_of_challenge(request))
 }
 
 /// httpd takes no answer without a user from an authentication hook: the request carries a blank one until
@@ -139,10 +157,11 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
         if request.user() == Ok(Some("")) {
             request.set_user(None);
         }
+        realms::show(request);
     }
     if request
         .server_config::<Pubcookie>()
-        .is_some_and(ServerConfig::has_keys)
+        .is_some_and(ServerConfig::hides_cookies)
     {
         answer::hide_cookies(request);
     }

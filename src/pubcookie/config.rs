@@ -6,10 +6,11 @@ use std::sync::{Arc, OnceLock};
 use granting_cookie::Encryption;
 use pubcookie_protocol::app_id::{AppId, AppServerId};
 use pubcookie_protocol::auth_type::AuthTypeNames;
-use pubcookie_protocol::granting_request::LoginMethod;
+use pubcookie_protocol::granting_request::{LoginMethod, Reauthentication};
+use pubcookie_protocol::realm::Realm;
 use pubcookie_protocol::session_cookie::SessionFormat;
 use pubcookie_protocol::settings::{
-    CookieDomain, EndSession, HardExpire, InactiveExpire, LoginUrl, ReplyPath,
+    AdditionalRequests, CookieDomain, EndSession, HardExpire, InactiveExpire, LoginUrl, ReplyPath,
 };
 
 use super::keys::{AppServer, Login};
@@ -44,6 +45,10 @@ pub struct ServerConfig {
     pub strict_reauthentication: Option<bool>,
     /// `PubcookieMaxPost`, in bytes.
     pub post_limit: Option<usize>,
+    /// `PubcookieDirDepthforAppID`.
+    pub app_id_depth: Option<usize>,
+    /// `PubcookieNoObscureCookies`.
+    pub no_obscure_cookies: Option<bool>,
     /// What makes a login server.
     pub login_settings: LoginSettings,
     /// Where the keys are.
@@ -92,6 +97,11 @@ impl ServerConfig {
         self.app_server.get().is_some() || self.login_server.get().is_some()
     }
 
+    /// Whether applications are not to see the module's cookies.
+    pub fn hides_cookies(&self) -> bool {
+        self.has_keys() && self.no_obscure_cookies != Some(true)
+    }
+
     /// The largest body that is carried through a login, in bytes.
     pub fn post_limit(&self) -> usize {
         self.post_limit.unwrap_or(1_048_576)
@@ -119,6 +129,8 @@ impl Config for ServerConfig {
             session_format: self.session_format.or(outer.session_format),
             strict_reauthentication: self.strict_reauthentication.or(outer.strict_reauthentication),
             post_limit: self.post_limit.or(outer.post_limit),
+            app_id_depth: self.app_id_depth.or(outer.app_id_depth),
+            no_obscure_cookies: self.no_obscure_cookies.or(outer.no_obscure_cookies),
             login_settings: self.login_settings.merged(&outer.login_settings),
             key_files: self.key_files.merged(&outer.key_files),
             key_permits: self.key_permits.merged(&outer.key_permits),
@@ -165,14 +177,26 @@ impl KeyFiles {
 pub struct DirectoryConfig {
     /// `PubcookieAuthType`.
     pub auth_type: Option<String>,
-    /// `PubcookieAppID`.
-    pub app_id: Option<AppId>,
+    /// `PubcookieAppID`, of each place around this one and of this one, the outermost first.
+    pub app_ids: Vec<AppId>,
+    /// `PubcookieCatenateAppIDs`.
+    pub catenate_app_ids: Option<bool>,
     /// `PubcookieInactiveExpire`.
     pub inactive_expire: Option<InactiveExpire>,
     /// `PubcookieHardExpire`.
     pub hard_expire: Option<HardExpire>,
     /// `PubcookieEndSession`.
     pub end_session: Option<EndSession>,
+    /// `PubcookieSessionCauseReAuth`.
+    pub reauthentication: Option<Reauthentication>,
+    /// `PubcookieNoPrompt`.
+    pub no_prompt: Option<bool>,
+    /// `PubcookieAcceptRealm`; every user is accepted where there is none.
+    pub accepted_realms: Vec<Realm>,
+    /// `PubcookieStripRealm`.
+    pub strip_realm: Option<bool>,
+    /// `PubcookieAddlRequest`.
+    pub additional_requests: AdditionalRequests,
     /// `PubcookieOnDemand`, each of them.
     pub on_demand: OnDemand,
 }
@@ -181,10 +205,16 @@ impl Config for DirectoryConfig {
     fn merged(&self, outer: &Self) -> Self {
         DirectoryConfig {
             auth_type: inner_or(&self.auth_type, &outer.auth_type),
-            app_id: inner_or(&self.app_id, &outer.app_id),
+            app_ids: [outer.app_ids.as_slice(), &self.app_ids].concat(),
+            catenate_app_ids: self.catenate_app_ids.or(outer.catenate_app_ids),
             inactive_expire: self.inactive_expire.or(outer.inactive_expire),
             hard_expire: self.hard_expire.or(outer.hard_expire),
             end_session: self.end_session.or(outer.end_session),
+            reauthentication: self.reauthentication.or(outer.reauthentication),
+            no_prompt: self.no_prompt.or(outer.no_prompt),
+            accepted_realms: inner_list_or(&self.accepted_realms, &outer.accepted_realms),
+            strip_realm: self.strip_realm.or(outer.strip_realm),
+            additional_requests: self.additional_requests.inside(&outer.additional_requests),
             on_demand: self.on_demand.merged(&outer.on_demand),
         }
     }

@@ -76,6 +76,18 @@ pub const DIRECTIVES: &[D] = &[
         server::post_limit,
     ),
     D::server(
+        c"PubcookieDirDepthforAppID",
+        ONE,
+        c"how many directories of the path make the ID of an application that has no other (0 to 65535)",
+        server::app_id_depth,
+    ),
+    D::server(
+        c"PubcookieNoObscureCookies",
+        ONE,
+        c"On or Off: applications see the module's cookies",
+        server::no_obscure_cookies,
+    ),
+    D::server(
         c"PubcookieReplayCache",
         ONE,
         c"a shared cache of httpd's that remembers the granting cookies that were used, such as shmcb",
@@ -118,6 +130,12 @@ pub const DIRECTIVES: &[D] = &[
         ONE,
         c"the configuration file of the original programs, for what is not set here",
         old_configuration::config_file,
+    ),
+    D::server(
+        c"PubcookieNoCleanCreds",
+        ONE,
+        c"On or Off; means nothing any more",
+        old_configuration::no_clean_creds,
     ),
     D::server(
         c"PubcookieEgdDevice",
@@ -211,6 +229,13 @@ pub const DIRECTIVES: &[D] = &[
         place::app_id,
     ),
     D::directory(
+        c"PubcookieCatenateAppIDs",
+        Place::Directory,
+        ONE,
+        c"On or Off: the ID of an application has the directory and the IDs of all places around it in front",
+        place::catenate_app_ids,
+    ),
+    D::directory(
         c"PubcookieInactiveExpire",
         Place::Htaccess,
         ONE,
@@ -237,6 +262,41 @@ pub const DIRECTIVES: &[D] = &[
         Count::AtLeast(2),
         c"PubcookieOnDemand key \"directive, directive ...\": what holds where the cookie OnDemandKey has this value",
         on_demand::directives,
+    ),
+    D::directory(
+        c"PubcookieSessionCauseReAuth",
+        Place::Htaccess,
+        ONE,
+        c"on, off, or the seconds within which a login counts: a session needs the password anew",
+        place::reauthentication,
+    ),
+    D::directory(
+        c"PubcookieNoPrompt",
+        Place::Htaccess,
+        ONE,
+        c"On or Off: who is not logged in at the login server goes on without a user",
+        place::no_prompt,
+    ),
+    D::directory(
+        c"PubcookieAcceptRealm",
+        Place::AnywhereByOptions,
+        Count::AtLeast(1),
+        c"the realms whose users may come here",
+        place::accepted_realms,
+    ),
+    D::directory(
+        c"PubcookieStripRealm",
+        Place::AnywhereByOptions,
+        ONE,
+        c"On or Off: the application sees users without their realm",
+        place::strip_realm,
+    ),
+    D::directory(
+        c"PubcookieAddlRequest",
+        Place::Htaccess,
+        Count::AtLeast(1),
+        c"option=value ...: what the login server is asked besides",
+        place::additional_requests,
     ),
     D::END,
 ];

@@ -8,13 +8,14 @@ use pubcookie_protocol::grant::{Grant, GrantRefusal};
 use pubcookie_protocol::granting_request::LoginMethod;
 use pubcookie_protocol::pre_session::PreSession;
 use pubcookie_protocol::reason::Reason;
+use pubcookie_protocol::session::Session;
 use pubcookie_protocol::set_cookie;
 use zeroize::Zeroizing;
 
 use super::keys::AppServer;
 use super::place::Place;
 use super::replay::{Binding, Use};
-use super::state::{self, GrantingCookie, Login};
+use super::state::{self, GrantingCookie};
 use super::{Pubcookie, answer, authenticate, carried_body, pre_session, session};
 use crate::httpd::{Outcome, Request, log};
 
@@ -140,13 +141,8 @@ pub fn finish(request: &Request<'_>, place: &Place<'_>, auth_type: &str, good: G
     let session = grant.session(&place.grant_policy(), begun);
     let carriage = pre_session.carriage(grant.pre_session_token);
     pre_session.finish(grant.pre_session_token);
-    let kept = session::set(request, place, &session)
-        .map_err(|problem| problem.to_string())
-        .and_then(|()| {
-            pre_session::keep(request, place.app_server, place.login_method(), &pre_session)
-                .map_err(|problem| problem.to_string())
-        });
-    if let Err(problem) = kept {
+    let accepted = place.directory.accepts_realm_of(&session.user);
+    if let Err(problem) = keep(request, place, &pre_session, accepted.then_some(&session)) {
         log!(
             Pubcookie,
             *request,
@@ -157,28 +153,47 @@ pub fn finish(request: &Request<'_>, place: &Place<'_>, auth_type: &str, good: G
         return Outcome::Status(500);
     }
     answer::set_cookies(request, place.clear_granting());
-    log!(
-        Pubcookie,
-        *request,
-        Info,
-        "user {} logged in to {}",
-        session.user,
-        place.app_id
-    );
+    if !accepted {
+        return authenticate::refuse_realm(request, place, &session.user);
+    }
+    match session.user.as_str() {
+        "" => log!(
+            Pubcookie,
+            *request,
+            Info,
+            "nobody is logged in to {}",
+            place.app_id
+        ),
+        user => log!(
+            Pubcookie,
+            *request,
+            Info,
+            "user {user} logged in to {}",
+            place.app_id
+        ),
+    }
     if request.method() == "POST"
         && place.login_method() == LoginMethod::Get
         && carriage == Some(Carriage::OnClick)
     {
         return carried_body::ask_before_sending(request, place);
     }
-    authenticate::accept(
-        request,
-        auth_type,
-        Login {
-            session,
-            granting_cookie,
-        },
-    )
+    authenticate::accept(request, place, auth_type, session, granting_cookie)
+}
+
+/// Gives the browser what is left of its pre-session, and the session, if one begins.
+fn keep(
+    request: &Request<'_>,
+    place: &Place<'_>,
+    pre_session: &PreSession,
+    session: Option<&Session>,
+) -> Result<(), String> {
+    pre_session::keep(request, place.app_server, place.login_method(), pre_session)
+        .map_err(|problem| problem.to_string())?;
+    match session {
+        Some(session) => session::set(request, place, session).map_err(|problem| problem.to_string()),
+        None => Ok(()),
+    }
 }
 
 /// The granting cookies of the request whose signature holds, with what they say.

@@ -53,13 +53,7 @@ fn granting_cookie(
 
 /// The granting cookie with which this user logged in, in this request or the one before its internal redirect.
 fn of_login<'r>(request: &Request<'r>, user: &str) -> Option<&'r GrantingCookie> {
-    if let Some(login) = state::login(request)
-        && login.session.user == user
-        && login.granting_cookie.is_some()
-    {
-        return login.granting_cookie.as_ref();
-    }
-    of_login(&request.origin()?, user)
+    state::logins_of(request, user).find_map(|login| login.granting_cookie.as_ref())
 }
 
 /// Where another module has authenticated the user, a granting cookie that the request brings counts if it is that

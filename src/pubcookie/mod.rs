@@ -16,6 +16,7 @@ mod old_configuration;
 mod on_demand;
 mod place;
 mod pre_session;
+mod realms;
 mod replay;
 mod reply;
 mod session;

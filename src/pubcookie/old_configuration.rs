@@ -16,6 +16,8 @@ use crate::httpd::{Server, Setup, log};
 /// Directives that mean nothing any more: where each was met first.
 #[derive(Clone, Default)]
 pub struct IdleDirectives {
+    /// `PubcookieNoCleanCreds`.
+    pub no_clean_creds: OnceLock<String>,
     /// `PubcookieEgdDevice`.
     pub egd_device: OnceLock<String>,
     /// `PubcookieNoBlank`.
@@ -30,6 +32,7 @@ impl IdleDirectives {
         let either =
             |own: &OnceLock<String>, outer: &OnceLock<String>| own.get().map_or(outer, |_| own).clone();
         IdleDirectives {
+            no_clean_creds: either(&self.no_clean_creds, &outer.no_clean_creds),
             egd_device: either(&self.egd_device, &outer.egd_device),
             no_blank: either(&self.no_blank, &outer.no_blank),
             super_debug: either(&self.super_debug, &outer.super_debug),
@@ -37,8 +40,13 @@ impl IdleDirectives {
     }
 
     /// Name, place, and what there is instead.
-    fn met(&self) -> [(&'static str, Option<&String>, &'static str); 3] {
+    fn met(&self) -> [(&'static str, Option<&String>, &'static str); 4] {
         [
+            (
+                "PubcookieNoCleanCreds",
+                self.no_clean_creds.get(),
+                "logins leave no Kerberos credentials behind",
+            ),
             (
                 "PubcookieEgdDevice",
                 self.egd_device.get(),

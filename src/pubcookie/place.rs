@@ -145,7 +145,7 @@ impl<'r> Place<'r> {
             hard_expire: self.directory.hard_expire.unwrap_or_default(),
             inactive_expire: self.directory.inactive_expire.unwrap_or_default(),
             reauthentication: self.reauthentication().is_demanded(),
-            blank_user: false,
+            blank_user: self.prompts_nobody(),
         }
     }
 
@@ -157,13 +157,23 @@ impl<'r> Place<'r> {
             creds: self.creds,
             reauthentication: self.reauthentication(),
             strict_reauthentication: self.config.strict_reauthentication.unwrap_or(false),
-            blank_user: false,
+            blank_user: self.prompts_nobody(),
         }
     }
 
     /// Whether the password has to be asked for again.
     pub fn reauthentication(&self) -> Reauthentication {
-        Reauthentication::NotDemanded
+        self.directory.reauthentication.unwrap_or_default()
+    }
+
+    /// Whether a user who is not logged in at the login server goes on without a user.
+    pub fn prompts_nobody(&self) -> bool {
+        self.directory.no_prompt.unwrap_or(false)
+    }
+
+    /// What a challenge calls the place, for those who cannot be sent to log in.
+    pub fn realm_of_challenge(&self, request: &Request<'r>) -> &str {
+        request.authentication_realm().unwrap_or(self.app_id.as_str())
     }
 
     /// How granting cookies are encrypted.
@@ -186,12 +196,23 @@ pub fn clear_granting(domain: Option<&CookieDomain>) -> Vec<String> {
     values
 }
 
-/// `PubcookieAppID`, else the directory of the request's path.
+/// `PubcookieAppID`, else the directory of the request's path; under `PubcookieCatenateAppIDs` the one after the other.
 pub fn app_id(request: &Request<'_>) -> AppId {
-    let configured = request
-        .directory_config::<Pubcookie>()
-        .and_then(|place| place.app_id.clone());
-    configured.unwrap_or_else(|| AppId::of_directory(request.path(), None))
+    let place = request.directory_config::<Pubcookie>();
+    let configured = place.map_or(&[][..], |place| &place.app_ids);
+    let catenated = place.and_then(|place| place.catenate_app_ids) == Some(true);
+    match configured.last() {
+        Some(own) if !catenated => own.clone(),
+        _ => AppId::catenated(&directory_id(request), configured),
+    }
+}
+
+/// What a page includes belongs to the page's directory, as in the original.
+fn directory_id(request: &Request<'_>) -> AppId {
+    let depth = request
+        .server_config::<Pubcookie>()
+        .and_then(|server| server.app_id_depth);
+    AppId::of_directory(request.page().path(), depth)
 }
 
 /// The port that a browser uses. A terminator of TLS in front of us uses the usual one unless ServerName says another.

@@ -42,7 +42,7 @@ pub fn start(request: &Request<'_>, place: &Place<'_>, reason: Reason, trip: Tri
             Info,
             "a script's request was refused: {reason}"
         );
-        return answer::refuse_script(request, realm(request, place));
+        return answer::refuse_with_challenge(request, place.realm_of_challenge(request));
     }
     let target = Target::of(request);
     let begun = match place.host() {
@@ -183,8 +183,8 @@ fn granting_request(
         referer: request.header("Referer").map(str::to_owned),
         reauthentication: place.reauthentication(),
         pre_session_token: token,
-        no_prompt: false,
-        additional: Vec::new(),
+        no_prompt: place.prompts_nobody(),
+        additional: place.directory.additional_requests.fields().to_vec(),
     }
 }
 
@@ -225,10 +225,6 @@ fn is_navigation(request: &Request<'_>) -> bool {
 /// Whether the browser says that no page led here.
 fn was_typed(request: &Request<'_>) -> bool {
     request.header("Sec-Fetch-Site") == Some("none")
-}
-
-fn realm<'a>(request: &Request<'a>, place: &'a Place<'_>) -> &'a str {
-    request.authentication_realm().unwrap_or(place.app_id.as_str())
 }
 
 struct TooLong(usize);

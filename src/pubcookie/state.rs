@@ -27,6 +27,8 @@ pub struct RequestState {
 
 /// How a request got its user.
 pub struct Login {
+    /// The user, as the application sees the name (`PubcookieStripRealm`); empty for one who was not asked to log in.
+    pub user: String,
     /// The session.
     pub session: Session,
     /// The granting cookie, where this very request brought it and it was accepted.
@@ -71,6 +73,14 @@ pub fn remember(request: &Request<'_>, login: Login) {
 /// How the request got its user, where that was by a login flavour of ours.
 pub fn login<'r>(request: &Request<'r>) -> Option<&'r Login> {
     request.state::<Pubcookie>().login.get()
+}
+
+/// The logins of this user (as the application sees the name) by flavours of ours, the nearest first: in this request, and
+/// in those that led to it.
+pub fn logins_of<'r>(request: &Request<'r>, user: &str) -> impl Iterator<Item = &'r Login> {
+    let earlier = request.origins().filter_map(|origin| login(&origin));
+    let logins = login(request).into_iter().chain(earlier);
+    logins.filter(move |login| login.user == user)
 }
 
 /// Remembers that the session ends with this request.

@@ -14,6 +14,16 @@ pub fn config_file(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Resu
     Ok(())
 }
 
+/// `PubcookieNoCleanCreds`.
+pub fn no_clean_creds(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
+    arguments.flag()?;
+    config
+        .idle_directives
+        .no_clean_creds
+        .get_or_init(|| arguments.position());
+    Ok(())
+}
+
 /// `PubcookieEgdDevice`.
 pub fn egd_device(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
     config

@@ -14,7 +14,7 @@ pub fn auth_type(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arg
 
 /// `PubcookieAppID`.
 pub fn app_id(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
-    config.app_id = Some(AppId::configured(arguments.get(0)?).map_err(text)?);
+    config.app_ids = vec![AppId::configured(arguments.get(0)?).map_err(text)?];
     Ok(())
 }
 
@@ -33,5 +33,49 @@ pub fn hard_expire(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &A
 /// `PubcookieEndSession`.
 pub fn end_session(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
     config.end_session = Some(parsed(arguments)?);
+    Ok(())
+}
+
+/// `PubcookieCatenateAppIDs`.
+pub fn catenate_app_ids(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    config.catenate_app_ids = Some(arguments.flag()?);
+    Ok(())
+}
+
+/// `PubcookieSessionCauseReAuth`.
+pub fn reauthentication(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    config.reauthentication = Some(parsed(arguments)?);
+    Ok(())
+}
+
+/// `PubcookieNoPrompt`.
+pub fn no_prompt(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    config.no_prompt = Some(arguments.flag()?);
+    Ok(())
+}
+
+/// `PubcookieAcceptRealm`: each line of a place adds to those before.
+pub fn accepted_realms(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    for realm in arguments.all()? {
+        config.accepted_realms.push(realm.parse().map_err(text)?);
+    }
+    Ok(())
+}
+
+/// `PubcookieStripRealm`.
+pub fn strip_realm(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    config.strip_realm = Some(arguments.flag()?);
+    Ok(())
+}
+
+/// `PubcookieAddlRequest`: each line of a place adds to those before.
+pub fn additional_requests(
+    config: &mut DirectoryConfig,
+    _: &ServerConfig,
+    arguments: &Arguments<'_>,
+) -> Result {
+    for option in arguments.all()? {
+        config.additional_requests.add(option).map_err(text)?;
+    }
     Ok(())
 }

@@ -72,6 +72,19 @@ pub fn post_limit(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Resul
     Ok(())
 }
 
+/// `PubcookieDirDepthforAppID`.
+pub fn app_id_depth(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
+    let directories = arguments.number(0, 0..=65_535)?;
+    config.app_id_depth = Some(usize::try_from(directories).map_err(text)?);
+    Ok(())
+}
+
+/// `PubcookieNoObscureCookies`.
+pub fn no_obscure_cookies(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
+    config.no_obscure_cookies = Some(arguments.flag()?);
+    Ok(())
+}
+
 /// `PubcookieReplayCache`.
 pub fn replay_cache(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
     if arguments.in_virtual_host() {
