@@ -113,7 +113,12 @@ fn begin(
             Trip::Fruitless(why) => why,
             _ => reason,
         };
-        return Ok(answer::send_problem(request, Problem::GoesInCircles(why), &why, None));
+        return Ok(answer::send_problem(
+            request,
+            Problem::GoesInCircles(why),
+            &why,
+            None,
+        ));
     }
     let (body, carriage) = match request.method() {
         "POST" => match carried_body::read(request, place) {
