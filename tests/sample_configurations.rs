@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use testbed::PrivateDirectory;
-use testbed::httpd::{Httpd, configtest};
+use testbed::httpd::{Httpd, configtest, give_to_children};
 use testbed::pki::{self, Authority};
 
 /// Loads a sample with the paths of this test in place of those in `/etc`.
