@@ -24,6 +24,8 @@ pub struct Answer {
     pub url: Url,
     pub status: String,
     pub location: Option<String>,
+    /// What caches may do: all `Cache-Control` headers.
+    pub cache_control: String,
     pub set_cookies: Vec<String>,
     pub refresh: Option<String>,
     pub forms: Vec<Form>,
@@ -83,6 +85,7 @@ impl Answer {
             url: url.clone(),
             status: response.status().to_owned(),
             location: response.header("Location").map(str::to_owned),
+            cache_control: cache_control(&response.headers),
             set_cookies: set_cookies(&response.headers),
             refresh: page.meta_refresh.as_ref().map(|refresh| {
                 let (_, url) = refresh.split_once("URL=").unwrap_or(("", refresh));
@@ -120,6 +123,7 @@ impl Answer {
             url: url.clone(),
             status: status.to_owned(),
             location,
+            cache_control: cache_control(headers),
             set_cookies: set_cookies(headers),
             refresh: document.refresh,
             forms: document
@@ -158,6 +162,10 @@ impl Answer {
         };
         add(Kind::Status, "", self.status.clone());
         add(Kind::GoesOn, "", self.goes_on());
+        let caching = ["no-store", "private"]
+            .into_iter()
+            .find(|word| self.cache_control.contains(word));
+        add(Kind::Caching, "", caching.unwrap_or("as ever").to_owned());
         if let (Some(page), None, None, None, false) = (
             &self.page,
             &self.refresh,
@@ -318,4 +326,12 @@ impl Answer {
             })
             .collect()
     }
+}
+
+fn cache_control(headers: &[(String, String)]) -> String {
+    let headers = headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("cache-control"));
+    let values: Vec<&str> = headers.map(|(_, value)| value.as_str()).collect();
+    values.join(", ")
 }

@@ -16,6 +16,8 @@ pub enum Kind {
     Status,
     /// Where the browser goes by itself, and how.
     GoesOn,
+    /// Whether caches may keep the answer.
+    Caching,
     /// Title or message of a page that the user sees.
     Page,
     /// Whether a cookie is set or cleared, for which domain and path, whether over TLS alone.
@@ -67,6 +69,7 @@ impl fmt::Display for Aspect {
         let kind = match self.kind {
             Kind::Status => "status",
             Kind::GoesOn => "the browser goes on",
+            Kind::Caching => "caches",
             Kind::Page => "page",
             Kind::Cookie => "cookie",
             Kind::CookieName => "name of cookie",

@@ -59,8 +59,20 @@ pub fn differences<'a>(
                     .head()
                     .is_some_and(|head| recorded.get(&head) != ours.get(&head));
             let page_of_one = of_one && aspect.kind == Kind::Page;
-            theirs != of_ours && !explained && !page_of_one
+            let another_answer = aspect.kind == Kind::Caching && answers_otherwise(recorded, ours);
+            theirs != of_ours && !explained && !page_of_one && !another_answer
         })
+}
+
+/// Whether status or destination differ: then so does what caches may do with it.
+fn answers_otherwise(recorded: &Facts, ours: &Facts) -> bool {
+    [Kind::Status, Kind::GoesOn].into_iter().any(|kind| {
+        let aspect = Aspect {
+            kind,
+            name: "".into(),
+        };
+        recorded.get(&aspect) != ours.get(&aspect)
+    })
 }
 
 /// The differences that nothing in the table names, and what in the table names none.

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use openssl::base64::encode_block;
 use openssl::sha::sha1;
 use testbed::application;
-use testbed::httpd::Httpd;
+use testbed::httpd::{Httpd, Mpm};
 use testbed::{PrivateDirectory, free_port};
 use url::Url;
 
@@ -73,15 +73,11 @@ PubcookieEndSession redirect
 </Location>
 <Location /reauth>
 PubcookieAppID reauthapp
-<IfDirective PubcookieSessionCauseReAuth>
 PubcookieSessionCauseReAuth on
-</IfDirective>
 </Location>
 <Location /noprompt>
 PubcookieAppID nopromptapp
-<IfDirective PubcookieNoPrompt>
 PubcookieNoPrompt on
-</IfDirective>
 </Location>
 ";
 
@@ -141,6 +137,8 @@ impl Servers {
         )?;
         let httpd = Httpd::builder(directory.path())?
             .with_our_modules()
+            // libfaketime reads a clock that changes without a lock: threads could see half of it.
+            .mpm(Mpm::Prefork)
             .environment("LD_PRELOAD", FAKETIME)
             .environment("FAKETIME_FMT", "%s")
             .environment("FAKETIME_TIMESTAMP_FILE", &clock.display().to_string())

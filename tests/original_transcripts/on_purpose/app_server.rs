@@ -76,14 +76,15 @@ pub const TABLE: &[Purpose] = &[
         why: "It is none that can be read, whatever it says of itself.",
     },
     Purpose {
-        at: &[("errors-app-get", &[24])],
-        what: "error page \"Required user login didn't happen\"",
+        at: &[("errors-app-get", &[24]), ("reauth-version-byte", &[0])],
+        what: "error pages for a granting cookie that proves too little",
         changes: &[
             status("200", "403"),
             page("Required user login didn't happen", ERROR_PAGE),
+            page("Required Session Reauthentication didn't happen", ERROR_PAGE),
             cookie("pubcookie_g", CLEARED_IN_DOMAIN, None),
             cookie("pubcookie_pre_s", CLEARED, None),
-            cookie("pubcookie_s_secureapp", CLEARED, None),
+            cookie("pubcookie_s_*", CLEARED, None),
         ],
         why: "An error is no success for caches and programs. Nothing was taken in, so nothing is cleared.",
     },
@@ -133,6 +134,12 @@ pub const TABLE: &[Purpose] = &[
             variable("", None, ANSWERS),
         ],
         why: "It is passed over, and the session counts.",
+    },
+    Purpose {
+        at: &[("errors-app-get", &[58])],
+        what: "`REMOTE_REALM` with a session cookie",
+        changes: &[variable("REMOTE_REALM", None, Some("X"))],
+        why: "It is set with every request, not with the first one after a login alone.",
     },
     Purpose {
         at: &[("conditional-get", &[4])],

@@ -68,6 +68,12 @@ pub const TABLE: &[Purpose] = &[
     },
     Purpose {
         at: &[],
+        what: "caches between browser and server",
+        changes: &[change(Kind::Caching, "", Some("as ever"), Some("private"))],
+        why: "Pages behind a login, and answers with a cookie, are for their user alone.",
+    },
+    Purpose {
+        at: &[],
         what: "where the granting cookie is cleared",
         changes: &[
             cookie("pubcookie_g", CLEARED_IN_DOMAIN, CLEARED_IN_BOTH),

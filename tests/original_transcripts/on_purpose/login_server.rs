@@ -1,8 +1,8 @@
 //! What the login server answers otherwise.
 
 use super::{
-    CLEARED_IN_DOMAIN, Purpose, SET, SET_IN_DOMAIN, STAYS, TO_APP, change, cookie, field, goes_on, page,
-    status,
+    CLEARED, CLEARED_IN_DOMAIN, Purpose, SET, SET_IN_DOMAIN, STAYS, TO_APP, TO_LOGIN, change, cookie, field,
+    goes_on, page, status,
 };
 use crate::original_transcripts::aspect::Kind;
 
@@ -107,14 +107,20 @@ pub const TABLE: &[Purpose] = &[
         why: "What cannot be read says nothing, the user's name included.",
     },
     Purpose {
-        at: &[("login-server-cases", &[17])],
+        at: &[("login-server-cases", &[17]), ("reauth-get", &[5, 6])],
         what: "reauthentication within five seconds of a login",
         changes: &[
-            goes_on(TO_APP, STAYS),
+            goes_on("by refresh to https://app1.example.edu:18444/*", STAYS),
             cookie("pubcookie_g", SET_IN_DOMAIN, None),
             cookie("pubcookie_g_req", CLEARED_IN_DOMAIN, None),
             cookie("pubcookie_l", SET, None),
             change(Kind::Form, "", None, LOGIN_FORM),
+            // The application, which has not seen a login by then.
+            goes_on(STAYS, TO_LOGIN),
+            cookie("pubcookie_pre_s", CLEARED, SET),
+            cookie("pubcookie_s_reauthapp", SET, None),
+            cookie("pubcookie_g_req", None, SET_IN_DOMAIN),
+            change(Kind::GrantingRequest, "", None, Some("made")),
         ],
         why: "`PubcookieSessionCauseReAuth on` means always; a grace time has a number of seconds.",
     },
