@@ -4,7 +4,7 @@ mod pubcookie_support;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -26,7 +26,7 @@ fn key_file(site: &Site, owner: &str, host: &str) -> PathBuf {
 
 /// Puts a key file there that httpd's children may read, or may not. They run as another user where these tests run as
 /// root.
-fn write_key(path: &PathBuf, key: &CryptKey, mode: u32) -> Result<()> {
+fn write_key(path: &Path, key: &CryptKey, mode: u32) -> Result<()> {
     write_file(path, mode, key.as_bytes())
 }
 
@@ -102,7 +102,7 @@ fn keys_that_children_may_not_read_stay_and_the_log_says_so_once() -> Result<()>
     let own = key_file(&site, HOST, HOST);
     let old = CryptKey::from_bytes(&fs::read(&own)?).context("a short key file")?;
     // 0600 keeps httpd's children out where they are another user, and 0 where they are not.
-    fs::set_permissions(&own, Permissions::from_mode(0))?;
+    fs::set_permissions(&own, Permissions::from_mode(0o000))?;
     for _ in 0..8 {
         ensure!(is_let_in(&site, &old)?);
     }
