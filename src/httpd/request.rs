@@ -226,6 +226,16 @@ impl<'r> Request<'r> {
         unsafe { ffi::ap_matches_request_vhost(self.raw(), name.as_ptr(), port) != 0 }
     }
 
+    /// The name that the client asked for, where a wildcard ServerAlias covers it and `UseCanonicalName Off` lets the
+    /// client decide. In lower case.
+    pub fn wildcard_name(&self) -> Option<&'r str> {
+        // SAFETY: the request lives; the answer is a string that lives as long.
+        let name = unsafe { text::borrow(ffi::ap_get_server_name(self.raw())) }?;
+        name.to_str()
+            .ok()
+            .filter(|name| self.server().has_wildcard_alias(name))
+    }
+
     /// A subrequest: another module wants to know or include something. It is not from the client.
     pub fn is_subrequest(&self) -> bool {
         !self.record().main.is_null()

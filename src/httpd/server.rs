@@ -1,6 +1,6 @@
 //! Servers and virtual hosts, and what the whole httpd knows of itself.
 
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::ptr::{self, NonNull};
@@ -56,6 +56,20 @@ impl<'s> Server<'s> {
         unsafe { text::borrow(self.record().server_hostname) }
             .and_then(|name| name.to_str().ok())
             .unwrap_or_default()
+    }
+
+    /// Whether a ServerAlias with `*` or `?` covers this name.
+    pub fn has_wildcard_alias(self, name: &str) -> bool {
+        let name = text::terminated(name);
+        // SAFETY: httpd's array of strings, which nobody changes after the start; null where there is none.
+        unsafe {
+            let Some(patterns) = self.record().wild_names.as_ref() else {
+                return false;
+            };
+            let first = patterns.elts.cast::<*const c_char>();
+            (0..usize::try_from(patterns.nelts).unwrap_or(0))
+                .any(|index| ffi::ap_strcasecmp_match(name.as_ptr(), *first.add(index)) == 0)
+        }
     }
 
     /// The scheme that ServerName gives, where it gives one: a terminator of TLS stands in front.

@@ -8,7 +8,7 @@ use pubcookie_protocol::settings::EndSession;
 
 use super::answer::Stage;
 use super::config::ServerConfig;
-use super::{Pubcookie, answer, meeting, place, state};
+use super::{Pubcookie, answer, meeting, place, server_name, state};
 use crate::httpd::{Outcome, Request, log};
 
 /// In `access_checker`, which httpd asks with and without `Require`.
@@ -73,7 +73,7 @@ fn end(request: &Request<'_>, what: EndSession, stage: Stage) -> Outcome {
     };
     answer::set_cookies(
         request,
-        place::clear_granting(config.domain(request.server().name()).as_ref()),
+        place::clear_granting(config.domain(server_name::of(request)).as_ref()),
     );
     answer::set_cookies(request, set_cookie::clear_pre_session());
     match logout_url(what, login, &app_id, &app_server_id) {
@@ -83,6 +83,9 @@ fn end(request: &Request<'_>, what: EndSession, stage: Stage) -> Outcome {
 }
 
 fn app_server_id(request: &Request<'_>, config: &ServerConfig) -> Option<AppServerId> {
-    let configured = config.app_server.get().map(|app_server| app_server.id.clone());
-    configured.or_else(|| AppServerId::configured(request.server().name()).ok())
+    let configured = config
+        .app_server
+        .get()
+        .map(|app_server| app_server.id(request).into_owned());
+    configured.or_else(|| AppServerId::configured(server_name::of(request)).ok())
 }

@@ -11,7 +11,7 @@ use super::keys::AppServer;
 use super::place::Protection;
 use super::replay::{Binding, Use};
 use super::state::{self, GrantingCookie};
-use super::{Pubcookie, answer, finish_login, place};
+use super::{Pubcookie, answer, finish_login, place, server_name};
 use crate::httpd::{Hooks, OptionalCookie, OptionalNotice, Request, log};
 
 /// Offered: the granting cookie that was verified and accepted for this request, in its plain form, still signed.
@@ -67,7 +67,7 @@ fn verify_beside(request: &Request<'_>, user: &str) -> Option<GrantingCookie> {
     let (cookie, grant) = found?;
     answer::set_cookies(
         request,
-        place::clear_granting(config.domain(request.server().name()).as_ref()),
+        place::clear_granting(config.domain(server_name::of(request)).as_ref()),
     );
     let used = config.replay_cache.get()?.use_up(
         request,
@@ -103,7 +103,7 @@ fn verify_beside(request: &Request<'_>, user: &str) -> Option<GrantingCookie> {
 fn grant_beside(request: &Request<'_>, app_server: &AppServer, said: &Cookie, user: &str) -> Option<Grant> {
     let policy = GrantPolicy {
         app_id: &place::app_id(request),
-        app_server_id: &app_server.id,
+        app_server_id: &app_server.id(request),
         creds: Creds::from_digit(said.creds).filter(|creds| *creds != Creds::NONE)?,
         reauthentication: Reauthentication::NotDemanded,
         strict_reauthentication: false,

@@ -19,6 +19,7 @@ mod pre_session;
 mod realms;
 mod replay;
 mod reply;
+mod server_name;
 mod session;
 mod start_login;
 mod startup;

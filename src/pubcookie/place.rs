@@ -1,7 +1,9 @@
 //! What the configuration demands at the place that a request is for.
 
+use std::borrow::Cow;
+
 use granting_cookie::Encryption;
-use pubcookie_protocol::app_id::AppId;
+use pubcookie_protocol::app_id::{AppId, AppServerId};
 use pubcookie_protocol::auth_type::Creds;
 use pubcookie_protocol::grant::GrantPolicy;
 use pubcookie_protocol::granting_request::{LoginMethod, Reauthentication};
@@ -10,11 +12,11 @@ use pubcookie_protocol::session::SessionPolicy;
 use pubcookie_protocol::set_cookie;
 use pubcookie_protocol::settings::{CookieDomain, LoginUrl};
 
-use super::Pubcookie;
 use super::config::{DirectoryConfig, ServerConfig};
 use super::keys::AppServer;
 use super::replay::ReplayCache;
-use crate::httpd::{Request, Server};
+use super::{Pubcookie, server_name};
+use crate::httpd::Request;
 
 /// Who protects a place.
 pub enum Protection<'r> {
@@ -81,7 +83,9 @@ pub struct Place<'r> {
     pub creds: Creds,
     /// The application.
     pub app_id: AppId,
-    server: Server<'r>,
+    /// The ID of the application server, as it is for this request.
+    pub app_server_id: Cow<'r, AppServerId>,
+    server_name: &'r str,
     port: u16,
 }
 
@@ -111,7 +115,8 @@ impl<'r> Place<'r> {
             replay_cache: config.replay_cache.get().ok_or(INTERNAL)?,
             creds,
             app_id: app_id(request),
-            server: request.server(),
+            app_server_id: app_server.id(request),
+            server_name: server_name::of(request),
             port: port(request),
         })
     }
@@ -123,24 +128,24 @@ impl<'r> Place<'r> {
 
     /// The domain of cookies that the login server has to read; only the GET method has them.
     pub fn domain(&self) -> Option<CookieDomain> {
-        self.config.domain(self.server.name())
+        self.config.domain(self.server_name)
     }
 
-    /// The canonical name of the server.
+    /// The name of the server: [`server_name::of`].
     pub fn server_name(&self) -> &'r str {
-        self.server.name()
+        self.server_name
     }
 
     /// The server as URLs name it.
     pub fn host(&self) -> Result<Host, HostError> {
-        Host::new(self.server.name(), self.port)
+        Host::new(self.server_name, self.port)
     }
 
     /// What a session must satisfy here.
     pub fn session_policy(&self) -> SessionPolicy<'_> {
         SessionPolicy {
             app_id: &self.app_id,
-            app_server_id: &self.app_server.id,
+            app_server_id: &self.app_server_id,
             creds: self.creds,
             hard_expire: self.directory.hard_expire.unwrap_or_default(),
             inactive_expire: self.directory.inactive_expire.unwrap_or_default(),
@@ -153,7 +158,7 @@ impl<'r> Place<'r> {
     pub fn grant_policy(&self) -> GrantPolicy<'_> {
         GrantPolicy {
             app_id: &self.app_id,
-            app_server_id: &self.app_server.id,
+            app_server_id: &self.app_server_id,
             creds: self.creds,
             reauthentication: self.reauthentication(),
             strict_reauthentication: self.config.strict_reauthentication.unwrap_or(false),

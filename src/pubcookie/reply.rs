@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use granting_cookie::Cookie;
-use pubcookie_protocol::app_id::AppId;
+use pubcookie_protocol::app_id::{AppId, AppServerId};
 use pubcookie_protocol::app_pages;
 use pubcookie_protocol::auth_type::Creds;
 use pubcookie_protocol::error_page::Problem;
@@ -16,7 +16,7 @@ use pubcookie_protocol::reply::Reply;
 use pubcookie_protocol::set_cookie;
 
 use super::keys::AppServer;
-use super::{Pubcookie, answer, carried_body, finish_login, place, pre_session, state};
+use super::{Pubcookie, answer, carried_body, finish_login, place, pre_session, server_name, state};
 use crate::httpd::{Outcome, Request, log};
 
 /// In `post_read_request`: marks a request for the reply URL, before anything rewrites its path.
@@ -61,7 +61,7 @@ fn deliver(request: &Request<'_>, app_server: &AppServer) -> Result<Outcome, Out
             &"the reply URL takes POST over HTTPS alone",
         ));
     }
-    let host = Host::new(request.server().name(), place::port(request));
+    let host = Host::new(server_name::of(request), place::port(request));
     let host = host.map_err(|problem| refuse(Problem::BadReply, &problem))?;
     let form = read_form(request)?;
     let reply = Reply::parse(&form, &host).map_err(|problem| refuse(Problem::from(&problem), &problem))?;
@@ -110,9 +110,11 @@ fn carriage_of_login(
     };
     let (_, said) = finish_login::verify(request, app_server, reply.granting_cookie.as_bytes())
         .ok_or_else(|| refuse(unusable(Reason::NoCookie), &"the granting cookie does not verify"))?;
-    check_for_this_server(&said, app_server, answer::now(request)).map_err(|refusal| match refusal {
-        GrantRefusal::LogInAnew(reason) => refuse(unusable(reason), &reason),
-        GrantRefusal::NoUser | GrantRefusal::NoReauthentication => refuse(Problem::BadReply, &refusal),
+    check_for_this_server(&said, &app_server.id(request), answer::now(request)).map_err(|refusal| {
+        match refusal {
+            GrantRefusal::LogInAnew(reason) => refuse(unusable(reason), &reason),
+            GrantRefusal::NoUser | GrantRefusal::NoReauthentication => refuse(Problem::BadReply, &refusal),
+        }
     })?;
     let pre_session = pre_session.ok_or_else(|| refuse(Problem::NoCookiesKept, &Reason::WrongPreSession))?;
     Ok(pre_session.carriage(said.pre_session_token))
@@ -120,11 +122,11 @@ fn carriage_of_login(
 
 /// Whether it is a granting cookie for this server, not too old. Which application and flavour it is for is looked at
 /// where it is used.
-fn check_for_this_server(said: &Cookie, app_server: &AppServer, now: u64) -> Result<(), GrantRefusal> {
+fn check_for_this_server(said: &Cookie, app_server_id: &AppServerId, now: u64) -> Result<(), GrantRefusal> {
     let policy = GrantPolicy {
         app_id: &AppId::from_encoded(said.app_id.as_bytes())
             .map_err(|_| GrantRefusal::LogInAnew(Reason::WrongAppId))?,
-        app_server_id: &app_server.id,
+        app_server_id,
         creds: Creds::from_digit(said.creds).ok_or(GrantRefusal::LogInAnew(Reason::WrongCreds))?,
         reauthentication: Reauthentication::NotDemanded,
         strict_reauthentication: false,

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::place::Place;
 use super::target::Target;
-use super::{Pubcookie, answer, carried_body, pre_session};
+use super::{Pubcookie, answer, carried_body, pre_session, server_name};
 use crate::httpd::{Outcome, Request, log};
 
 /// What the browser brought back from a trip to the login server.
@@ -59,7 +59,7 @@ pub fn start(request: &Request<'_>, place: &Place<'_>, reason: Reason, trip: Tri
 /// Whether the browser came by a ServerAlias. The cookies that it is given there would stay there, and the login comes
 /// back to ServerName. A name of which the configuration says nothing may be what a proxy in front calls us.
 fn is_at_alias(request: &Request<'_>) -> bool {
-    let canonical = request.server().name();
+    let canonical = server_name::of(request);
     matches!(request.method(), "GET" | "HEAD")
         && request
             .host_name()
@@ -174,7 +174,7 @@ fn granting_request(
     token: i32,
 ) -> GrantingRequest {
     GrantingRequest {
-        app_server_id: place.app_server.id.clone(),
+        app_server_id: place.app_server_id.as_ref().clone(),
         app_id: place.app_id.clone(),
         creds: place.creds,
         encryption: place.encryption(),

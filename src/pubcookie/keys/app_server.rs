@@ -1,5 +1,7 @@
 //! The keys of an application server.
 
+use std::borrow::Cow;
+
 use granting_cookie::{CookieError, EncryptedCookie, Encryption, VerifiedCookie, VerifyingCertificate};
 use pubcookie_protocol::app_id::AppServerId;
 use pubcookie_protocol::sealed::{Context, Purpose, SealingKeys};
@@ -10,15 +12,16 @@ use super::own_key::OwnKey;
 use super::session_key::SessionKey;
 use crate::httpd::{Request, Server};
 use crate::pubcookie::config::ServerConfig;
+use crate::pubcookie::server_name;
 
 /// What an application server needs to verify granting cookies and to keep sessions.
 pub struct AppServer {
-    /// Its ID: `PubcookieAppSrvID`, else its name.
-    pub id: AppServerId,
+    /// `PubcookieAppSrvID`, else its name.
+    id: AppServerId,
+    /// Whether that is its name.
+    is_named: bool,
     /// `PubcookieEncryption`.
     pub encryption: Encryption,
-    /// The name under which it shares a key with the login server, as that spells it.
-    own_name: String,
     /// The key that it shares with the login server.
     own_key: OwnKey,
     /// What verifies granting cookies.
@@ -50,7 +53,6 @@ impl AppServer {
         }
         let session = SessionKey::load(files)?;
         let own_key = OwnKey::load(files, &session, server)?;
-        let own_name = server.name().to_ascii_lowercase();
         let encryption = config.encryption.unwrap_or(Encryption::Aes);
         let context = Context {
             server_name: server.name(),
@@ -64,7 +66,7 @@ impl AppServer {
             certificates: session.verifying_certificates()?,
             crypt_key: own_key.watched(),
             encryption,
-            own_name: own_name.clone(),
+            own_name: server.name().to_ascii_lowercase(),
         };
         let sessions = match format {
             SessionFormat::Sealed => SessionCookies::Sealed(sealed),
@@ -74,14 +76,27 @@ impl AppServer {
         };
         Ok(AppServer {
             id,
+            is_named: config.app_server_id.is_none(),
             encryption,
-            own_name,
             own_key,
             granting_certificates,
             sessions,
             pre_session_keys,
         })
     }
+    /// Its ID: `PubcookieAppSrvID`, else the name by which the request reached it.
+    pub fn id(&self, request: &Request<'_>) -> Cow<'_, AppServerId> {
+        if self.is_named && self.encryption == Encryption::AesDomain {
+            let name = server_name::of(request);
+            if name != request.server().name()
+                && let Ok(id) = AppServerId::configured(name)
+            {
+                return Cow::Owned(id);
+            }
+        }
+        Cow::Borrowed(&self.id)
+    }
+
     /// What makes and reads session cookies.
     pub fn sessions(&self, request: &Request<'_>) -> &SessionCookies {
         // Only the original's sessions hang on the shared key.
@@ -98,11 +113,7 @@ impl AppServer {
         cookie: &EncryptedCookie,
     ) -> Result<VerifiedCookie, CookieError> {
         let keys = self.own_key.keys(request);
-        keys.open(
-            cookie,
-            self.encryption,
-            &self.own_name,
-            &self.granting_certificates,
-        )
+        let name = server_name::of(request).to_ascii_lowercase();
+        keys.open(cookie, self.encryption, &name, &self.granting_certificates)
     }
 }
