@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use openssl::ssl::{
     ErrorCode, HandshakeError, MidHandshakeSslStream, Ssl, SslContext, SslMethod, SslSessionCacheMode,
     SslStream, SslVerifyMode, SslVersion,
 };
-use openssl::x509::X509VerifyResult;
+use openssl::x509::X509StoreContextRef;
 
 use super::failure::Failure;
 use super::identity;
@@ -55,6 +55,8 @@ impl<'s> Connection<'s> {
         let accepted = Arc::new(AtomicBool::new(false));
         let context = context(settings, &accepted)?;
         let mut ssl = Ssl::new(&context)?;
+        let refused = Arc::new(OnceLock::new());
+        ssl.set_verify_callback(SslVerifyMode::PEER, remember_refused(Arc::clone(&refused)));
         match name.parse::<IpAddr>() {
             Ok(address) => ssl.param_mut().set_ip(address)?,
             Err(_) => ssl.param_mut().set_host(name)?,
@@ -66,7 +68,7 @@ impl<'s> Connection<'s> {
             Ok(stream) => stream,
             Err(HandshakeError::SetupFailure(errors)) => return Err(errors.into()),
             Err(HandshakeError::Failure(stream) | HandshakeError::WouldBlock(stream)) => {
-                return Err(handshake_failure(&stream, settings));
+                return Err(handshake_failure(&stream, refused.get(), settings));
             }
         };
         let mut connection = Connection { stream, settings };
@@ -155,32 +157,49 @@ fn connect(settings: &Settings) -> Result<Socket, Failure> {
     Err(no_connection(last))
 }
 
-fn handshake_failure(stream: &MidHandshakeSslStream<Socket>, settings: &Settings) -> Failure {
+/// What is told of a certificate that was refused.
+struct Refused {
+    issuer: String,
+    names: String,
+}
+
+/// OpenSSL's judgement stands; what it was about is kept for the message.
+fn remember_refused(
+    refused: Arc<OnceLock<Refused>>,
+) -> impl Fn(bool, &mut X509StoreContextRef) -> bool + Send + Sync + 'static {
+    move |good, context| {
+        if !good && let Some(certificate) = context.current_cert() {
+            refused.get_or_init(|| Refused {
+                issuer: identity::issuer(certificate),
+                names: identity::names(certificate).join(", "),
+            });
+        }
+        good
+    }
+}
+
+fn handshake_failure(
+    stream: &MidHandshakeSslStream<Socket>,
+    refused: Option<&Refused>,
+    settings: &Settings,
+) -> Failure {
     let server = settings.server.to_string();
-    let ssl = stream.ssl();
-    let result = ssl.verify_result();
-    if result == X509VerifyResult::OK {
-        return Failure::of(stream.error(), settings);
-    }
-    let certificate = ssl.peer_certificate();
-    if WRONG_NAME.contains(&result.as_raw()) {
-        let found = certificate.map(|certificate| identity::names(&certificate).join(", "));
-        return Failure::WrongName {
+    let result = stream.ssl().verify_result();
+    match (result.as_raw(), refused) {
+        (0, _) => Failure::of(stream.error(), settings),
+        (reason, Some(refused)) if WRONG_NAME.contains(&reason) => Failure::WrongName {
             server,
-            found: found.unwrap_or_default(),
+            found: refused.names.clone(),
             wanted: settings.names.join(" or "),
-        };
-    }
-    if UNKNOWN_AUTHORITY.contains(&result.as_raw()) {
-        let issuer = certificate.map(|certificate| identity::issuer(&certificate));
-        return Failure::Untrusted {
+        },
+        (reason, Some(refused)) if UNKNOWN_AUTHORITY.contains(&reason) => Failure::Untrusted {
             server,
-            issuer: issuer.unwrap_or_default(),
-        };
-    }
-    Failure::BadCertificate {
-        server,
-        reason: result.error_string().to_owned(),
+            issuer: refused.issuer.clone(),
+        },
+        _ => Failure::BadCertificate {
+            server,
+            reason: result.error_string().to_owned(),
+        },
     }
 }
 

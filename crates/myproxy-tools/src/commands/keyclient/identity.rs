@@ -80,14 +80,14 @@ fn read_chain(path: &Path) -> Result<Vec<X509>> {
     chain.with_context(|| format!("{} is no certificate", path.display()))
 }
 
-/// The names of a certificate: those of its subject alternative name, then its CN.
+/// The names of a certificate: those of its subject alternative name, then its CN where that is another.
 pub fn names(certificate: &X509Ref) -> Vec<String> {
     let alternatives = certificate.subject_alt_names().into_iter().flatten();
     let mut names: Vec<String> = alternatives
         .filter_map(|name| name.dnsname().map(str::to_owned))
         .collect();
     for entry in certificate.subject_name().entries_by_nid(Nid::COMMONNAME) {
-        names.extend(entry.data().to_string().ok());
+        names.extend(entry.data().to_string().ok().filter(|name| !names.contains(name)));
     }
     names
 }
