@@ -58,7 +58,12 @@ pub fn look_for_granting_cookie(request: &Request<'_>, place: &Place<'_>) -> Sho
         match shown {
             Shown::Nothing => {}
             Shown::UsedBefore | Shown::Insufficient(_) | Shown::WithoutPreSession => is_spent = true,
-            Shown::Refused(_) | Shown::Unchecked(_) | Shown::Good(_) => return shown,
+            Shown::Refused(_) => {
+                // Or the same page would come again, while the cookie is fresh.
+                answer::set_cookies(request, place.clear_granting());
+                return shown;
+            }
+            Shown::Unchecked(_) | Shown::Good(_) => return shown,
         }
     }
     if is_spent {

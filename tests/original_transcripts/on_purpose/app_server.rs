@@ -82,11 +82,10 @@ pub const TABLE: &[Purpose] = &[
             status("200", "403"),
             page("Required user login didn't happen", ERROR_PAGE),
             page("Required Session Reauthentication didn't happen", ERROR_PAGE),
-            cookie("pubcookie_g", CLEARED_IN_DOMAIN, None),
             cookie("pubcookie_pre_s", CLEARED, None),
             cookie("pubcookie_s_*", CLEARED, None),
         ],
-        why: "An error is no success for caches and programs. Nothing was taken in, so nothing is cleared.",
+        why: "An error is no success for caches and programs. The granting cookie goes, and no session ends by it.",
     },
     Purpose {
         at: &[("errors-app-get", &[63, 64, 65])],
