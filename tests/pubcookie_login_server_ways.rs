@@ -1,20 +1,18 @@
-//! How the login server finds out who a user is: by httpd's own authentication, by flavours with providers of their own;
-//! and how guessing is slowed down.
+//! How the login server finds out who a user is: by httpd's own authentication, by flavours with providers of their own.
 
 mod pubcookie_support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use openssl::ssl::{SslConnector, SslFiletype, SslMethod};
 use pubcookie_protocol::auth_type::Creds;
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod, Reauthentication};
 use pubcookie_support::{begin_login, user};
 use testbed::PrivateDirectory;
 use testbed::browser::{Browser, Page, Request, Response};
-use testbed::httpd::Mpm;
 use testbed::pki::Authority;
 use testbed::site::{PASSWORD, Site, USER};
 use url::Url;
@@ -282,95 +280,6 @@ fn each_flavour_has_its_own_providers() -> Result<()> {
     );
     let line = log.wait_for("asks for login flavour 2", Duration::from_secs(5))?;
     assert!(line.contains("(user alice) [127.0.0.1]"), "{line}");
-    Ok(())
-}
-
-#[test]
-fn guessing_is_slowed_down_for_the_user_at_the_address_alone() -> Result<()> {
-    let site = Site::builder()
-        .mpm(Mpm::Prefork)
-        .user("bob", "of-bob")
-        .login_configuration("PubcookieLoginDelay 2 3600")
-        .start()?;
-    let log = site.httpd.log_from_now();
-    let guess =
-        |user: &str, password: &str| site.log_in_as(&site.browser()?, &site.url("/app"), user, password);
-    let began = Instant::now();
-    // The time to wait doubles, and so is longer than a guess takes at last, however slow this machine is.
-    let (seen, wait) = loop {
-        let page = guess(USER, "wrong")?;
-        if page.status == 429 {
-            let wait: u64 = page.header("retry-after").context("no Retry-After")?.parse()?;
-            if wait >= 3 {
-                break (Instant::now(), Duration::from_secs(wait));
-            }
-        } else {
-            assert_eq!(page.status, 200, "{}", page.story());
-        }
-        ensure!(
-            began.elapsed() < Duration::from_secs(120),
-            "nothing is slowed down"
-        );
-    };
-    // The right password is not looked at either, until the time has come.
-    let page = guess(USER, PASSWORD)?;
-    assert!(page.status == 429 || seen.elapsed() >= wait, "{}", page.story());
-    if page.status == 429 {
-        assert!(page.body.contains("too many wrong passwords") && page.form_with("user").is_ok());
-        assert!(page.hops.is_empty() && page.set_cookie("pubcookie_l").is_none());
-    }
-    let line = log.wait_for(
-        "more seconds, after too many wrong passwords",
-        Duration::from_secs(5),
-    )?;
-    assert!(
-        line.contains("user alice: refused for ") && line.contains("app server ID app.demo.localhost"),
-        "{line}"
-    );
-    // Another user at the same address is none the wiser.
-    assert_eq!(user(&guess("bob", "of-bob")?)?.as_deref(), Some("bob"));
-    // Waiting helps.
-    let granted = loop {
-        let page = guess(USER, PASSWORD)?;
-        if page.status != 429 {
-            break page;
-        }
-        ensure!(began.elapsed() < Duration::from_secs(120), "it never ends");
-        std::thread::sleep(Duration::from_millis(200));
-    };
-    assert_eq!(user(&granted)?.as_deref(), Some(USER));
-    Ok(())
-}
-
-#[test]
-fn no_password_is_looked_at_while_wrong_ones_cannot_be_counted() -> Result<()> {
-    // Nothing listens there.
-    let site = Site::builder()
-        .module("socache_redis")
-        .configuration("PubcookieLoginDelayCache redis:127.0.0.1:9")
-        .start()?;
-    let page = site.log_in_as(&site.browser()?, &site.url("/app"), USER, PASSWORD)?;
-    assert_eq!(page.status, 503, "{}", page.story());
-    assert!(
-        site.httpd.log().text().contains("or say PubcookieLoginDelay Off"),
-        "{}",
-        site.httpd.log().text()
-    );
-    Ok(())
-}
-
-#[test]
-fn without_a_delay_nothing_is_counted() -> Result<()> {
-    let site = Site::builder()
-        .module("socache_redis")
-        .configuration("PubcookieLoginDelayCache redis:127.0.0.1:9\nPubcookieLoginDelay off")
-        .start()?;
-    let browser = site.browser()?;
-    for _ in 0..7 {
-        let page = site.log_in_as(&browser, &site.url("/app"), USER, "wrong")?;
-        assert_eq!(page.status, 200, "{}", page.story());
-    }
-    assert_eq!(user(&site.log_in(&browser, "/app")?)?.as_deref(), Some(USER));
     Ok(())
 }
 

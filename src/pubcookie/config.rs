@@ -13,10 +13,10 @@ use pubcookie_protocol::settings::{
     AdditionalRequests, CookieDomain, EndSession, HardExpire, InactiveExpire, LoginUrl, ReplyPath,
 };
 
-use super::keys::{AppServer, Login};
+use super::keys::AppServer;
 use super::keyserver::{KeyPermits, Keyserver};
 use super::locked_cache::LockedCache;
-use super::login::LoginSettings;
+use super::login::{Login, LoginSettings};
 use super::old_configuration::{IdleDirectives, OldConfigFile};
 use super::on_demand::OnDemand;
 use super::replay::ReplayCache;

@@ -6,10 +6,10 @@ use pubcookie_protocol::granting_request::LoginMethod;
 
 use super::Pubcookie;
 use super::config::ServerConfig;
-use super::keys::{AppServer, Login};
+use super::keys::AppServer;
 use super::keyserver::Keyserver;
 use super::locked_cache::LockedCache;
-use super::login::guard;
+use super::login::{Login, guard};
 use super::old_configuration;
 use super::replay::{self, ReplayCache};
 use crate::httpd::{ChildStart, GlobalMutex, Pool, Server, Setup, log};

@@ -4,28 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use granting_cookie::{CryptKey, CryptKeys, KeyFileError, SigningKey, VerifyingCertificate};
-use pubcookie_protocol::login::{GuessingLimits, LoginConfig, LoginKeys, LoginServer, Templates};
+use pubcookie_protocol::login::LoginKeys;
 use pubcookie_protocol::sealed::SealingKeys;
+use pubcookie_protocol::settings::LoginUrl;
 
 use super::files::signing_key;
 use super::own_key::OwnKey;
 use super::peers::PeerKeys;
 use super::session_key::SessionKey;
 use crate::httpd::{Request, Server};
-use crate::pubcookie::config::ServerConfig;
-use crate::pubcookie::login::Flavours;
-
-/// The login server of a virtual host, with its keys.
-pub struct Login {
-    /// What it answers.
-    pub server: LoginServer,
-    /// Its keys.
-    pub keys: LoginServerKeys,
-    /// Its flavours of login.
-    pub flavours: Flavours,
-    /// `PubcookieLoginDelay`.
-    pub delay: GuessingLimits,
-}
+use crate::pubcookie::config::KeyFiles;
 
 /// The keys of a login server.
 pub struct LoginServerKeys {
@@ -37,54 +25,6 @@ pub struct LoginServerKeys {
     peers: PeerKeys,
 }
 
-impl Login {
-    /// Whether wrong passwords are counted.
-    pub fn counts_guesses(&self) -> bool {
-        self.delay != GuessingLimits::Off && !self.flavours.providers.is_empty()
-    }
-
-    /// Reads what the directives name.
-    pub fn load(config: &ServerConfig, granting_key: &Path, server: Server<'_>) -> Result<Self, String> {
-        let files = &config.key_files;
-        let url = config
-            .login
-            .clone()
-            .ok_or("PubcookieLogin: not set; it names the login server's own URL")?;
-        let names = config.auth_type_names.clone().unwrap_or_default();
-        let flavours = config.login_settings.flavours(&names)?;
-        let directory = files
-            .key_directory
-            .as_ref()
-            .ok_or("PubcookieKeyDir: not set; it holds the keys of the servers that may ask")?;
-        let session = SessionKey::load(files)?;
-        let own_key = OwnKey::load(files, &session, server)?;
-        let keys = LoginServerKeys {
-            granting_key: signing_key("PubcookieGrantingKeyFile", granting_key)?,
-            session_key: session.signing_key()?,
-            form_sealing_keys: session.form_sealing_keys(&url)?,
-            session_certificates: session.verifying_certificates()?,
-            own_key,
-            peers: PeerKeys::load(directory, server)?,
-        };
-        let settings = LoginConfig {
-            post_limit: config.post_limit(),
-            flavours: flavours.checks(),
-            templates: config
-                .login_settings
-                .templates
-                .clone()
-                .unwrap_or_else(Templates::built_in),
-            ..LoginConfig::new(url, config.domain(server.name()))
-        };
-        Ok(Login {
-            server: LoginServer::new(settings),
-            keys,
-            flavours,
-            delay: config.login_settings.delay.unwrap_or_default(),
-        })
-    }
-}
-
 /// The keys, as they are for one request.
 pub struct KeysNow<'k> {
     keys: &'k LoginServerKeys,
@@ -92,6 +32,29 @@ pub struct KeysNow<'k> {
 }
 
 impl LoginServerKeys {
+    /// Reads what the directives name, for the login server at `url`.
+    pub fn load(
+        files: &KeyFiles,
+        granting_key: &Path,
+        url: &LoginUrl,
+        server: Server<'_>,
+    ) -> Result<Self, String> {
+        let directory = files
+            .key_directory
+            .as_ref()
+            .ok_or("PubcookieKeyDir: not set; it holds the keys of the servers that may ask")?;
+        let session = SessionKey::load(files)?;
+        let own_key = OwnKey::load(files, &session, server)?;
+        Ok(LoginServerKeys {
+            granting_key: signing_key("PubcookieGrantingKeyFile", granting_key)?,
+            session_key: session.signing_key()?,
+            form_sealing_keys: session.form_sealing_keys(url)?,
+            session_certificates: session.verifying_certificates()?,
+            own_key,
+            peers: PeerKeys::load(directory, server)?,
+        })
+    }
+
     /// The keys for a request: files that have changed are read again.
     pub fn now<'k>(&'k self, request: &'k Request<'k>) -> KeysNow<'k> {
         KeysNow { keys: self, request }

@@ -9,4 +9,4 @@ mod peers;
 mod session_key;
 
 pub use app_server::AppServer;
-pub use login_server::Login;
+pub use login_server::LoginServerKeys;

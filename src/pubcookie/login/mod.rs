@@ -1,20 +1,19 @@
 //! The login server: the content handler `pubcookie-login`.
 
 pub mod guard;
+mod password;
+mod server;
 pub mod settings;
 
-use pubcookie_protocol::auth_type::Creds;
-use pubcookie_protocol::login::{
-    Answer, Continuation, Event, GuessingLimits, LoginKeys, Method, Step, UserName, VisitInput,
-};
+use pubcookie_protocol::login::{Answer, Event, Method, Step, VisitInput};
 use pubcookie_protocol::page::Nonce;
 
+pub use server::Login;
 pub use settings::{Flavours, LoginSettings};
 
-use super::keys::Login;
 use super::{Pubcookie, answer, state};
-use crate::httpd::{BodyError, Outcome, PasswordProvider, PasswordVerdict, Request, log};
-use guard::{Admission, Verdict};
+use crate::httpd::{BodyError, Outcome, Request, log};
+use password::PasswordCheck;
 
 /// What `SetHandler` calls it.
 pub const HANDLER: &str = "pubcookie-login";
@@ -128,91 +127,6 @@ fn remote_user<'r>(request: &Request<'r>, login: &Login) -> Result<Option<&'r st
             request.client_address()
         );
     })
-}
-
-/// A password that somebody typed.
-struct PasswordCheck<'c, 'r> {
-    request: &'c Request<'r>,
-    login: &'c Login,
-    user: UserName,
-    creds: Creds,
-    now: u64,
-}
-
-impl PasswordCheck<'_, '_> {
-    fn answer(&self, password: &str, continuation: Continuation<'_>, keys: &impl LoginKeys) -> Answer {
-        let now = self.now;
-        let attempt = match self.admit() {
-            Ok(Some(Admission::TooEarly(wait))) => return continuation.delayed(wait, now, keys),
-            Ok(Some(Admission::Admitted(attempt))) => Some(attempt),
-            Ok(None) => None,
-            Err(problem) => {
-                log!(
-                    Pubcookie,
-                    *self.request,
-                    Error,
-                    "no password is looked at while wrong ones cannot be counted ({problem}): see \
-                     PubcookieLoginDelayCache, or say PubcookieLoginDelay Off"
-                );
-                return continuation.unavailable(now, keys);
-            }
-        };
-        let verdict = self.ask_providers(password);
-        let taken_back = match (attempt, verdict) {
-            (Some(attempt), PasswordVerdict::Granted) => attempt.take_back(self.request, Verdict::Right, now),
-            (Some(attempt), PasswordVerdict::Error) => attempt.take_back(self.request, Verdict::Unknown, now),
-            _ => Ok(()),
-        };
-        if let Err(problem) = taken_back {
-            log!(
-                Pubcookie,
-                *self.request,
-                Error,
-                "PubcookieLoginDelayCache: a password goes on counting as a wrong one: {problem}"
-            );
-        }
-        match verdict {
-            PasswordVerdict::Granted => continuation.granted(now, keys),
-            PasswordVerdict::Denied | PasswordVerdict::NotFound => continuation.denied(now, keys),
-            PasswordVerdict::Error => continuation.unavailable(now, keys),
-        }
-    }
-
-    /// Counts it; `None` where nothing is counted.
-    fn admit(&self) -> Result<Option<Admission<'_>>, String> {
-        if self.login.delay == GuessingLimits::Off {
-            return Ok(None);
-        }
-        let cache = self
-            .request
-            .server_config::<Pubcookie>()
-            .and_then(|config| config.login_delay_cache.get())
-            .ok_or("there is no cache")?;
-        guard::admit(
-            cache,
-            self.request,
-            self.login.delay,
-            &self.user,
-            self.creds,
-            self.now,
-        )
-        .map(Some)
-    }
-
-    /// Asks one provider of the flavour after the other, until one knows the user.
-    fn ask_providers(&self, password: &str) -> PasswordVerdict {
-        let providers: &[PasswordProvider] = self
-            .login
-            .flavours
-            .providers
-            .get(&self.creds)
-            .map_or(&[], |providers| providers);
-        let verdicts = providers
-            .iter()
-            .map(|provider| provider.check(self.request, self.user.as_str(), password));
-        let mut verdicts = verdicts.skip_while(|verdict| *verdict == PasswordVerdict::NotFound);
-        verdicts.next().unwrap_or(PasswordVerdict::NotFound)
-    }
 }
 
 /// One line for each login, refusal and logout, with user and address; httpd's own prefix has the time.
