@@ -22,10 +22,17 @@ fn sample() -> String {
 
 #[test]
 fn a_sites_own_templates_take_the_place_of_the_built_in_ones() -> Result<()> {
+    let pictures = PrivateDirectory::new("pictures")?;
+    pictures.write("logo.svg", 0o644, "<svg/>")?;
     let site = Site::builder()
         .app_server(AppServer::new("one"))
         .app_server(AppServer::new("two").login_method(LoginMethod::Post))
-        .login_configuration(&format!("PubcookieLoginTemplates \"{}\"", sample()))
+        .login_configuration(&format!(
+            "PubcookieLoginTemplates \"{}\"\nAlias /static \"{}\"\n\
+             <Location /static>\nSetHandler none\nRequire all granted\n</Location>",
+            sample(),
+            pictures.path().display()
+        ))
         .start()?;
     let browser = site.browser()?;
     let page = browser.get(&site.url("/app"))?;
@@ -39,6 +46,10 @@ fn a_sites_own_templates_take_the_place_of_the_built_in_ones() -> Result<()> {
         !nonce.is_empty() && page.body.contains(&format!("<style nonce=\"{nonce}\">")),
         "{policy}"
     );
+    assert!(policy.contains("img-src 'self' data:"), "{policy}");
+    // A place without the handler has a site's pictures.
+    let logo = browser.get(&site.url_at("login", "/static/logo.svg"))?;
+    assert_eq!(logo.body, "<svg/>");
     let form = page
         .form_with("user")?
         .fill("user", "<b>\"'&")
