@@ -52,7 +52,11 @@ fn a_login_works_with_a_key_that_was_just_made() -> Result<()> {
         ))
         .start()?;
     let page = site.browser()?.get(&site.url("/app"))?;
-    ensure!(page.status == 403, "a host without a key gets no login: {}", page.story());
+    ensure!(
+        page.status == 403,
+        "a host without a key gets no login: {}",
+        page.story()
+    );
 
     // httpd's children look at key files again, where they may read them. keyclient keeps a file's owner.
     let key_directory = site.keys.of(HOST).key_directory.clone();
@@ -75,7 +79,11 @@ fn a_login_works_with_a_key_that_was_just_made() -> Result<()> {
         .arg(config)
         .args(["-H", HOST])
         .output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let key = fs::read(key_directory.join(HOST))?;
     assert_eq!(key, fs::read(keys.join(HOST))?);
 
