@@ -260,7 +260,7 @@ pub const DIRECTIVES: &[D] = &[
         c"PubcookieOnDemand",
         Place::Htaccess,
         Count::AtLeast(2),
-        c"PubcookieOnDemand key \"directive, directive ...\": what holds where the cookie OnDemandKey has this value",
+        c"a key, and in quotes the directives that hold where the cookie OnDemandKey has it as its value",
         on_demand::directives,
     ),
     D::directory(
