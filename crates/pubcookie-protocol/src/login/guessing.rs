@@ -7,7 +7,6 @@
 
 use crate::auth_type::Creds;
 use openssl::sha::sha256;
-use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -194,15 +193,6 @@ impl Guesses {
         self.forgiven
             .saturating_sub(now)
             .div_ceil(allowance.forgiven_after)
-    }
-}
-
-impl fmt::Display for GuessingLimits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            GuessingLimits::Off => f.write_str("Off"),
-            GuessingLimits::Delay { free, longest } => write!(f, "{free} {longest}"),
-        }
     }
 }
 
