@@ -108,13 +108,16 @@ pub fn session(age: u64, idle: u64) -> Result<Session> {
 
 /// Its cookie, as `Set-Cookie` text.
 pub fn session_cookie(site: &Site, age: u64, idle: u64) -> Result<String> {
+    cookie_of(site, &session(age, idle)?)
+}
+
+/// The cookie of any session with the site's application server, as `Set-Cookie` text.
+pub fn cookie_of(site: &Site, session: &Session) -> Result<String> {
     let pem = fs::read(&site.keys.of(HOST).session.key)?;
     let context = sealed::Context {
         server_name: HOST,
         app_server_id: &app_id::AppServerId::configured(HOST)?,
     };
     let keys = SealingKeys::derive(&pem, None, Purpose::Session, context)?;
-    Ok(SessionCookies::Sealed(keys)
-        .write(&session(age, idle)?)?
-        .to_string())
+    Ok(SessionCookies::Sealed(keys).write(session)?.to_string())
 }
