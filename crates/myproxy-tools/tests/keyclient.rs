@@ -142,8 +142,7 @@ fn the_originals_replies_are_understood() -> Result<()> {
         );
     }
     let pem = fs::read_to_string(&bed.server.certificate)?;
-    let server = Prepared::start(
-        &bed,
+    let server = bed.prepared(
         SslVersion::TLS1_3,
         Unknown::Closes,
         format!("\r\nOK {pem}\r\n").as_bytes(),
