@@ -30,10 +30,20 @@ impl Request<'_> {
     pub fn body(&self, limit: usize) -> Result<Zeroizing<Vec<u8>>, BodyError> {
         // SAFETY: the request is this thread's.
         let status = unsafe { ffi::ap_setup_client_block(self.raw(), ffi::REQUEST_CHUNKED_DECHUNK as c_int) };
-        if status != ffi::OK as c_int {
-            return Err(BodyError::Unreadable {
-                status: u16::try_from(status).unwrap_or(400),
-            });
+        let limit_request_body = self.limit_request_body();
+        match u16::try_from(status) {
+            _ if status == ffi::OK as c_int => {}
+            Ok(413) => {
+                self.read_no_further();
+                return Err(BodyError::TooLarge {
+                    limit: limit_request_body,
+                });
+            }
+            status => {
+                return Err(BodyError::Unreadable {
+                    status: status.unwrap_or(400),
+                });
+            }
         }
         let mut body = Zeroizing::new(Vec::new());
         // SAFETY: likewise.
@@ -44,7 +54,6 @@ impl Request<'_> {
         if declared > limit {
             return Err(BodyError::TooLarge { limit });
         }
-        let limit_request_body = self.limit_request_body();
         let mut block = Zeroizing::new([0u8; 8192]);
         loop {
             // SAFETY: httpd writes at most as many bytes as it is told that there are.
@@ -56,6 +65,7 @@ impl Request<'_> {
                 Ok(length) => length,
                 // httpd does not say why. It lets nothing through that goes beyond its own limit.
                 Err(_) if declared.max(body.len() + block.len()) > limit_request_body => {
+                    self.read_no_further();
                     return Err(BodyError::TooLarge {
                         limit: limit_request_body,
                     });
@@ -67,6 +77,12 @@ impl Request<'_> {
             }
             append_wiping(&mut body, &block[..length]);
         }
+    }
+
+    /// Whoever reads on, if only to throw the rest away, has httpd send its own answer instead of ours.
+    fn read_no_further(&self) {
+        // SAFETY: the request and its connection are this thread's.
+        unsafe { (*(*self.raw()).connection).keepalive = ffi::ap_conn_keepalive_e_AP_CONN_CLOSE };
     }
 
     /// The Content-Length of a body that httpd is about to read, in bytes; 0 where there is none.

@@ -78,6 +78,11 @@ const NEEDED_BY_TESTS: &[Package] = &[
         debian: "libfaketime",
         fedora: "libfaketime",
     },
+    // A client that speaks HTTP/2.
+    Package {
+        debian: "curl",
+        fedora: "curl",
+    },
     // What a user sees, in a real browser.
     Package {
         debian: "chromium",

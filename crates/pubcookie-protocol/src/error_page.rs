@@ -83,7 +83,9 @@ impl Problem {
             }
             Problem::PlainHttp => "Open the page again with an address that begins with https://.",
             Problem::BadReply => {
-                "What arrived here is not the answer of the login page. Open the page again that you want to see."
+                "What arrived here is not the answer of the login page to this browser. Open the page again that you want \
+                 to see. If this comes after each login, the address that you began with names this server differently \
+                 than it knows itself, or its keys are wrong: tell the administrator."
             }
             Problem::QueryTooLong => {
                 "The address is too long to be kept during a login. Log in first, then open the page again."

@@ -36,6 +36,7 @@ pub struct Browser {
     agent: Agent,
     authority: PathBuf,
     javascript: bool,
+    refuses_cookies_of: fn(&Url) -> bool,
 }
 
 impl Browser {
@@ -46,6 +47,7 @@ impl Browser {
             agent: connection::agent(authority)?,
             authority: authority.to_owned(),
             javascript: true,
+            refuses_cookies_of: |_| false,
         })
     }
 
@@ -53,6 +55,14 @@ impl Browser {
     pub fn without_javascript(&self) -> Self {
         Browser {
             javascript: false,
+            ..self.clone()
+        }
+    }
+
+    /// The same browser where the user allows no cookies of these addresses.
+    pub fn refusing_cookies_of(&self, addresses: fn(&Url) -> bool) -> Self {
+        Browser {
+            refuses_cookies_of: addresses,
             ..self.clone()
         }
     }
@@ -128,8 +138,13 @@ impl Browser {
         let refused_cookies = headers
             .iter()
             .filter(|(name, _)| name == "set-cookie")
-            .filter_map(|(_, text)| jar.store(text, &request.url).err())
-            .map(|error| format!("{error:#}"))
+            .filter_map(|(_, text)| match (self.refuses_cookies_of)(&request.url) {
+                true => Some(format!("not allowed: {text}")),
+                false => jar
+                    .store(text, &request.url)
+                    .err()
+                    .map(|error| format!("{error:#}")),
+            })
             .collect();
         Ok(Response {
             method: request.method,
