@@ -45,6 +45,9 @@ impl OnDemand {
 
     /// What a request asks for: the first of its cookies that is one of the keys.
     fn asked_for(&self, request: &Request<'_>) -> Option<(&Key, &NestedConfiguration)> {
+        if self.0.is_empty() {
+            return None;
+        }
         cookie_header::values(state::cookies(request), on_demand::COOKIE).find_map(|value| {
             let found = self.0.iter().find(|(key, _)| key.is_asked_for_by(value));
             found.map(|(key, waiting)| (key, &**waiting))
