@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -51,11 +51,8 @@ impl Prepared {
         // It ends with the process; each of its connections ends by its time limit.
         thread::spawn(move || {
             for tcp in listener.incoming().flatten() {
-                if let Some(line) = serve(&acceptor, tcp, unknown, &reply)
-                    && sender.send(line).is_err()
-                {
-                    return;
-                }
+                // Whoever goes away early is no concern of the next.
+                let _ = serve(&acceptor, tcp, unknown, &reply, &sender);
             }
         });
         Ok(Prepared { port, lines })
@@ -67,23 +64,31 @@ impl Prepared {
     }
 }
 
-/// The line that was received; none where the client went away.
-fn serve(acceptor: &SslAcceptor, tcp: TcpStream, unknown: Unknown, reply: &[u8]) -> Option<String> {
-    tcp.set_read_timeout(Some(LIMIT)).ok()?;
-    let mut stream = acceptor.accept(tcp).ok()?;
+/// One connection. The line is told before it is answered, so that who has an answer finds it.
+fn serve(
+    acceptor: &SslAcceptor,
+    tcp: TcpStream,
+    unknown: Unknown,
+    reply: &[u8],
+    lines: &Sender<String>,
+) -> Result<()> {
+    tcp.set_read_timeout(Some(LIMIT))?;
+    let mut stream = acceptor.accept(tcp)?;
     let mut line = Vec::new();
     let mut byte = [0];
-    while line.last() != Some(&b'\n') && stream.read(&mut byte).ok()? == 1 {
+    while line.last() != Some(&b'\n') && stream.read(&mut byte)? == 1 {
         line.push(byte[0]);
     }
     let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-    match (line.starts_with("GET "), unknown) {
-        (true, _) => stream.write_all(reply).ok()?,
-        (false, Unknown::Refuses) => stream.write_all(b"\r\nNO bad request\r\n").ok()?,
+    let is_known = line.starts_with("GET ");
+    lines.send(line)?;
+    match (is_known, unknown) {
+        (true, _) => stream.write_all(reply)?,
+        (false, Unknown::Refuses) => stream.write_all(b"\r\nNO bad request\r\n")?,
         (false, Unknown::Closes) => {}
         // Until the client goes away.
         (false, Unknown::Waits) => drop(stream.read_to_end(&mut Vec::new())),
     }
-    let _ = stream.shutdown();
-    Some(line)
+    stream.shutdown()?;
+    Ok(())
 }
