@@ -30,6 +30,7 @@ const PLACES: &str = "
     </Location>
     <Location /realms/strip>
         PubcookieStripRealm on
+        MyProxyCredential On
         Require user joe
     </Location>
     <Location /realms/strip/not>
@@ -40,6 +41,7 @@ const PLACES: &str = "
 fn site(configuration: &str) -> Result<Site> {
     Site::builder()
         .user(JOE, PASSWORD)
+        .realm("example.edu")
         .module("include")
         .module("rewrite")
         .app_server(AppServer::new("app").configuration(&format!("{PLACES}\n{configuration}")))
@@ -88,6 +90,17 @@ fn the_application_sees_user_and_realm_as_the_place_says() -> Result<()> {
             "{path}"
         );
     }
+    let credentials = site.stored_credentials()?;
+    assert!(
+        credentials.is_empty(),
+        "only a login where it is wanted gets one: {credentials:?}"
+    );
+    let browser = site.browser()?;
+    let page = site.log_in_as(&browser, &site.url("/realms/strip"), JOE, PASSWORD)?;
+    let credential = Seen::in_page(&page.body)?
+        .credential()
+        .map(|credential| credential.subject.clone());
+    assert!(credential?.ends_with("/CN=joe"), "{}", page.story());
     let alice = browser_of(&site, USER)?;
     assert_eq!(seen(&alice, &site.url("/realms"))?, (Some(USER.to_owned()), None));
     // What begins with the sign has no name that could be left over.

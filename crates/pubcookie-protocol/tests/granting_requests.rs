@@ -10,6 +10,7 @@ use pubcookie_protocol::auth_type::Creds;
 use pubcookie_protocol::granting_request::*;
 use pubcookie_protocol::percent;
 use pubcookie_protocol::reason::Reason;
+use pubcookie_protocol::settings::AdditionalRequests;
 
 fn request() -> GrantingRequest {
     GrantingRequest {
@@ -30,6 +31,28 @@ fn request() -> GrantingRequest {
         no_prompt: false,
         additional: vec![],
     }
+}
+
+#[test]
+fn no_additional_request_takes_the_place_of_a_field() {
+    let clear = request().clear(LoginMethod::Get);
+    for (name, _) in clear.split('&').filter_map(|field| field.split_once('=')) {
+        let refusal = AdditionalRequests::default()
+            .add(&format!("{name}=x"))
+            .unwrap_err();
+        assert!(refusal.to_string().contains("every login has"), "{refusal}");
+    }
+    let mut additional = AdditionalRequests::default();
+    additional.add("theme=a+b%26sess_re%3D0").unwrap();
+    let asked = GrantingRequest {
+        additional: additional.fields().to_vec(),
+        ..request()
+    };
+    let encoded = asked.encode(LoginMethod::Get);
+    assert_eq!(
+        GrantingRequest::decode(encoded.as_bytes(), LoginMethod::Get).unwrap(),
+        asked
+    );
 }
 
 #[test]

@@ -31,6 +31,7 @@ pub struct SiteBuilder {
     configuration: String,
     login_configuration: String,
     forward_encrypted: bool,
+    realms: Vec<String>,
 }
 
 impl SiteBuilder {
@@ -65,6 +66,12 @@ impl SiteBuilder {
     pub fn forward_encrypted(mut self) -> Self {
         self.forward_encrypted = true;
         self.configuration("MyProxyForwardCookie encrypted")
+    }
+
+    /// A realm that users of granting cookies may carry and users of the MyProxy server do not.
+    pub fn realm(mut self, realm: &str) -> Self {
+        self.realms.push(realm.to_owned());
+        self
     }
 
     /// One more user with a password.
@@ -149,7 +156,7 @@ impl SiteBuilder {
         Ok(Accepts::GrantingCookies(GrantingCookies {
             granting_certificates: vec![keys.granting.certificate.clone()],
             app_server_ids: hosts,
-            realms: Vec::new(),
+            realms: self.realms.clone(),
             encrypted,
             max_age: None,
             pam_module: artifact("libpam_pubcookie.so")?.display().to_string(),
