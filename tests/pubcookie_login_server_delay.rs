@@ -59,10 +59,8 @@ fn a_user_has_to_wait_at_the_address_of_the_guesses() -> Result<()> {
         assert!(page.body.contains("too many wrong passwords") && page.form_with("user").is_ok());
         assert!(page.hops.is_empty() && page.set_cookie("pubcookie_l").is_none());
     }
-    let line = log.wait_for(
-        "more seconds, after too many wrong passwords",
-        Duration::from_secs(5),
-    )?;
+    let reason = "more seconds, after too many wrong passwords for this user from this address";
+    let line = log.wait_for(reason, Duration::from_secs(5))?;
     assert!(
         line.contains("user alice: refused for ") && line.contains("app server ID app.demo.localhost"),
         "{line}"
@@ -88,9 +86,15 @@ fn an_address_that_guesses_at_many_users_has_to_wait_for_all_of_them() -> Result
     let site = Site::builder()
         .login_configuration("PubcookieLoginDelay 1 3600")
         .start()?;
+    let log = site.httpd.log_from_now();
     let (seen, time) = guess_until_it_takes_long(&site, |number| format!("nobody{number}"))?;
     let page = guess(&site, USER, PASSWORD)?;
     assert!(page.status == 429 || seen.elapsed() >= time, "{}", page.story());
+    let line = log.wait_for(
+        "after too many wrong passwords from this address",
+        Duration::from_secs(5),
+    )?;
+    assert!(line.contains("user nobody"), "{line}");
     Ok(())
 }
 

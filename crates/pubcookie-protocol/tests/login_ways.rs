@@ -8,7 +8,9 @@ use granting_cookie::Cookie;
 use login_support::{Browser, KEYS, Seen, config, encode, open_granting, open_login, request};
 use pubcookie_protocol::auth_type::Creds;
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod};
-use pubcookie_protocol::login::{Check, Event, LoginConfig, LoginServer, Method, Proof, Step, VisitInput};
+use pubcookie_protocol::login::{
+    Check, Event, LoginConfig, LoginServer, Method, Proof, Source, Step, VisitInput,
+};
 use pubcookie_protocol::page::Nonce;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -238,7 +240,7 @@ fn after_too_many_wrong_passwords_the_form_says_how_long_to_wait() {
         let Step::CheckPassword { continuation, .. } = browser.server.visit(&input, &*KEYS) else {
             panic!("the password is to be checked")
         };
-        let answer = continuation.delayed(wait, browser.now, &*KEYS);
+        let answer = continuation.delayed(wait, Source::Address, browser.now, &*KEYS);
         assert_eq!(answer.page.status, 429);
         assert!(answer.page.headers.contains(&("Retry-After", wait.to_string())));
         assert!(answer.page.body.contains(words) && answer.page.body.contains("role=\"alert\""));
@@ -253,7 +255,7 @@ fn after_too_many_wrong_passwords_the_form_says_how_long_to_wait() {
         assert_eq!(
             answer.event.to_string(),
             format!(
-                "user alice: refused for {wait} more seconds, after too many wrong passwords: app server ID \
+                "user alice: refused for {wait} more seconds, after too many wrong passwords from this address: app server ID \
                  app1.example.edu, app ID secureapp, at app1.example.edu:18444"
             )
         );

@@ -26,8 +26,8 @@ pub struct Attempt<'g> {
 pub enum Admission<'g> {
     /// It may.
     Admitted(Attempt<'g>),
-    /// Not for so many seconds.
-    TooEarly(u64),
+    /// Not for so many seconds, because of what came from there.
+    TooEarly(u64, Source),
 }
 
 /// What came of it.
@@ -69,12 +69,11 @@ pub fn admit<'g>(
         .filter_map(count)
         .collect();
     let held = cache.lock()?;
-    let mut wait = 0;
     for count in &counts {
-        wait = wait.max(count.read(&held, request)?.wait(count.allowance, now));
-    }
-    if wait > 0 {
-        return Ok(Admission::TooEarly(wait));
+        let wait = count.read(&held, request)?.wait(count.allowance, now);
+        if wait > 0 {
+            return Ok(Admission::TooEarly(wait, count.source));
+        }
     }
     for count in &counts {
         let guesses = count.read(&held, request)?.one_more(count.allowance, now);

@@ -27,7 +27,9 @@ impl PasswordCheck<'_, '_> {
     ) -> Answer {
         let now = self.now;
         let attempt = match self.admit() {
-            Ok(Some(Admission::TooEarly(wait))) => return continuation.delayed(wait, now, keys),
+            Ok(Some(Admission::TooEarly(wait, source))) => {
+                return continuation.delayed(wait, source, now, keys);
+            }
             Ok(Some(Admission::Admitted(attempt))) => Some(attempt),
             Ok(None) => None,
             Err(problem) => {

@@ -1,5 +1,6 @@
 //! What the login server answers, as values that a web server can send.
 
+use super::guessing::Source;
 use super::log_text;
 use super::refusal::Refusal;
 use super::user::{UserName, UserNameError};
@@ -50,6 +51,8 @@ pub enum Event {
         user: String,
         /// For how many seconds more.
         wait: u64,
+        /// Where they came from.
+        source: Source,
         /// What the login was for.
         purpose: Purpose,
     },
@@ -167,9 +170,14 @@ impl fmt::Display for Event {
                 "user {}: wrong user name or password: {purpose}",
                 log_text::word(user)
             ),
-            Event::Delayed { user, wait, purpose } => write!(
+            Event::Delayed {
+                user,
+                wait,
+                source,
+                purpose,
+            } => write!(
                 f,
-                "user {}: refused for {wait} more seconds, after too many wrong passwords: {purpose}",
+                "user {}: refused for {wait} more seconds, after too many wrong passwords {source}: {purpose}",
                 log_text::word(user)
             ),
             Event::UserNameRefused { user, why, purpose } => {

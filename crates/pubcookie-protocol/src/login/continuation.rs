@@ -1,6 +1,7 @@
 //! A login that waits for the verdict on its password.
 
 use super::answer::{Answer, Event, Purpose};
+use super::guessing::Source;
 use super::keys::LoginKeys;
 use super::log_text;
 use super::login_cookie::Login;
@@ -60,11 +61,12 @@ impl Continuation<'_> {
         self.again(Problem::WrongPassword, event, now, keys)
     }
 
-    /// The provider was not asked, and will not be for so many seconds: there were too many wrong passwords.
-    pub fn delayed(self, wait: u64, now: u64, keys: &impl LoginKeys) -> Answer {
+    /// The provider was not asked, and will not be for `wait` seconds: there were too many wrong passwords.
+    pub fn delayed(self, wait: u64, source: Source, now: u64, keys: &impl LoginKeys) -> Answer {
         let event = Event::Delayed {
             user: self.user.as_str().to_owned(),
             wait,
+            source,
             purpose: self.purpose(),
         };
         let mut answer = self.again(Problem::TooMany { wait }, event, now, keys);

@@ -7,6 +7,7 @@
 
 use crate::auth_type::Creds;
 use openssl::sha::sha256;
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -18,7 +19,7 @@ pub enum GuessingLimits {
     /// Wrong passwords are followed by a delay.
     Delay {
         /// The wrong passwords of a user at an address that have no consequence; 1 to 1000. From an address, whoever the
-        /// user is, ten times as many.
+        /// user is, twenty times as many.
         free: u32,
         /// The longest delay, in seconds; 1 to 86400.
         longest: u32,
@@ -101,15 +102,24 @@ impl Source {
         let GuessingLimits::Delay { free, longest } = limits else {
             return None;
         };
-        // Many users may be behind one address, who mistype all day.
+        // Many users may be behind one address, who mistype all day: they must be forgiven faster than they err.
         let (free, forgiven_after) = match self {
             Source::UserAtAddress => (free, longest.max(60)),
-            Source::Address => (free.saturating_mul(10), 30),
+            Source::Address => (free.saturating_mul(20), 5),
         };
         Some(Allowance {
             free: u64::from(free),
             forgiven_after: u64::from(forgiven_after),
             longest: u64::from(longest),
+        })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Source::UserAtAddress => "for this user from this address",
+            Source::Address => "from this address",
         })
     }
 }
@@ -268,7 +278,9 @@ mod tests {
         for minute in 0..1000 {
             let now = NOW + minute * 60;
             assert_eq!(guesses.wait(allowance, now), 0);
-            guesses = guesses.one_more(allowance, now).one_more(allowance, now);
+            for _ in 0..12 {
+                guesses = guesses.one_more(allowance, now);
+            }
         }
     }
 
