@@ -61,6 +61,11 @@ impl Reader {
     }
 }
 
+/// Where a reader listens: several have the same name.
+fn address(reader: usize) -> Ipv4Addr {
+    Ipv4Addr::from_bits(Ipv4Addr::new(127, 0, 1, 0).to_bits() + u32::try_from(reader).unwrap_or(0))
+}
+
 /// Application servers for all readers, whose clock stands still.
 struct AppServers {
     httpd: Httpd,
@@ -103,10 +108,12 @@ impl AppServers {
                 free_port()?,
                 trust.display()
             ));
+        let port = httpd.port();
         for (number, reader) in readers.iter().enumerate() {
+            let (address, name) = (address(number), &reader.peer);
             let directives = reader.directives(directory.path())?;
             httpd = httpd.configuration(&format!(
-                "<VirtualHost *:*>\nServerName https://app{number}.example.edu\n{directives}{places}\
+                "Listen {address}:{port}\n<VirtualHost {address}:{port}>\nServerName https://{name}\n{directives}{places}\
                  ScriptAliasMatch \"^/\" \"{application}\"\n\
                  <Location />\nAuthType Basic\nAuthName original\nAuthBasicProvider file\n\
                  AuthUserFile \"{passwords}\"\nRequire valid-user\nMyProxyCredential On\n</Location>\n\
@@ -133,13 +140,13 @@ impl AppServers {
             .context("a cookie of others")?;
         let credentials = [user_of(cookie), b":".to_vec(), PASSWORD.into()].concat();
         let request = format!(
-            "GET /{app_id}/ HTTP/1.0\r\nHost: app{reader}.example.edu\r\nAuthorization: Basic {}\r\n\
+            "GET /{app_id}/ HTTP/1.0\r\nAuthorization: Basic {}\r\n\
              Cookie: pubcookie_g={}\r\n\r\n",
             openssl::base64::encode_block(&credentials),
             cookie.text
         );
         let log = self.httpd.log_from_now();
-        let mut connection = TcpStream::connect((Ipv4Addr::LOCALHOST, self.httpd.port()))?;
+        let mut connection = TcpStream::connect((address(reader), self.httpd.port()))?;
         connection.set_read_timeout(Some(Duration::from_secs(60)))?;
         connection.write_all(request.as_bytes())?;
         let mut answer = Vec::new();

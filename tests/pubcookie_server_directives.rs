@@ -19,7 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The virtual hosts and what each says of its own; `PORT` and `DIR` stand for httpd's port and directory.
 const HOSTS: [(&str, &str); 9] = [
-    ("main", "PubcookieLogin https://login.example.localhost:PORT"),
+    (
+        "main",
+        "PubcookieLogin https://login.example.localhost:PORT\nPubcookieKeyDir DIR/no-keys\nPubcookieCryptKeyFile DIR/crypt-key",
+    ),
     (
         "own",
         "PubcookieLogin https://LOGIN.example.localhost:PORT/cgi/index.cgi\nPubcookieLoginMethod POST\n\
@@ -74,6 +77,8 @@ impl Servers {
         for (label, _) in HOSTS {
             pki::crypt_key(&keys, &host(label))?;
         }
+        directory.make_directory("no-keys", 0o700)?;
+        directory.write("crypt-key", 0o600, fs::read(keys.join(host("main")))?)?;
         directory.write("passwords", 0o644, "alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n")?;
         let application = application::install(directory.path())?;
         let authority = Authority::new(directory.path(), "tls")?;

@@ -66,7 +66,7 @@ impl AppServer {
             certificates: session.verifying_certificates()?,
             crypt_key: own_key.watched(),
             encryption,
-            own_name: server.name().to_ascii_lowercase(),
+            own_name: server.name().to_owned(),
         };
         let sessions = match format {
             SessionFormat::Sealed => SessionCookies::Sealed(sealed),
@@ -113,7 +113,13 @@ impl AppServer {
         cookie: &EncryptedCookie,
     ) -> Result<VerifiedCookie, CookieError> {
         let keys = self.own_key.keys(request);
-        let name = server_name::of(request).to_ascii_lowercase();
-        keys.open(cookie, self.encryption, &name, &self.granting_certificates)
+        let open = |name: &str| keys.open(cookie, self.encryption, name, &self.granting_certificates);
+        let name = server_name::of(request);
+        let opened = open(name);
+        // A granting request has it in lower case, and so has the key of AES+DOMAIN that a login server makes of it.
+        if opened.is_err() && self.encryption == Encryption::AesDomain {
+            return open(&name.to_ascii_lowercase()).or(opened);
+        }
+        opened
     }
 }
