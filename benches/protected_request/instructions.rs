@@ -1,7 +1,7 @@
 //! Instructions a request, as callgrind counts them: the same in every run, however busy the machine is.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -34,8 +34,15 @@ pub fn callgrind_is_there() -> bool {
     version.is_ok_and(|status| status.success())
 }
 
-/// Counts over `watched` requests of each case, in one httpd with one process and one thread.
-pub fn count(site: &Site, loaded: Loaded, cases: &[Case], watched: usize) -> Result<Vec<Instructions>> {
+/// Counts over `watched` requests of each case, in one httpd with one process and one thread. Their profiles are kept in
+/// the directory `profiles`, for `callgrind_annotate`.
+pub fn count(
+    site: &Site,
+    loaded: Loaded,
+    cases: &[Case],
+    watched: usize,
+    profiles: Option<&Path>,
+) -> Result<Vec<Instructions>> {
     // httpd gives up its rights when it has started, and writes there later.
     let directory = site
         .directory()
@@ -64,6 +71,9 @@ pub fn count(site: &Site, loaded: Loaded, cases: &[Case], watched: usize) -> Res
             case,
             count: count.with_context(|| format!("{case}, under callgrind"))?,
         });
+        if let Some(profiles) = profiles {
+            fs::copy(profiler.file(), profiles.join(format!("{loaded:?}, {case}")))?;
+        }
     }
     Ok(counted)
 }
@@ -93,11 +103,16 @@ impl Profiler<'_> {
         Ok((all - dump) as f64 / watched as f64)
     }
 
+    /// What callgrind wrote down last.
+    fn file(&self) -> PathBuf {
+        self.output.with_extension(self.dumps.to_string())
+    }
+
     /// The instructions since the last time.
     fn dump(&mut self, connection: &mut Connection<'_>, mark: &Target<'_>) -> Result<u64> {
         connection.ask_other(mark)?;
         self.dumps += 1;
-        let file = self.output.with_extension(self.dumps.to_string());
+        let file = self.file();
         let profile = fs::read_to_string(&file).with_context(|| format!("no {}", file.display()))?;
         let total = profile.lines().find_map(|line| line.strip_prefix("totals: "));
         Ok(total.context("a profile without a total")?.parse()?)

@@ -10,6 +10,7 @@ mod instructions;
 mod rounds;
 mod site;
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -35,6 +36,9 @@ struct Options {
     /// How many requests callgrind watches; 0 leaves it out.
     #[arg(long, default_value_t = 400)]
     watched: usize,
+    /// A directory to keep callgrind's profiles in.
+    #[arg(long)]
+    profiles: Option<PathBuf>,
     /// Cargo says this to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
@@ -52,7 +56,7 @@ fn main() -> Result<()> {
         }
     }
     if options.watched > 0 {
-        print_instructions(&site, options.watched)?;
+        print_instructions(&site, &options)?;
     }
     Ok(())
 }
@@ -88,7 +92,7 @@ fn print_measured(connections: usize, measured: &[(Case, Measured)]) {
     }
 }
 
-fn print_instructions(site: &Site, watched: usize) -> Result<()> {
+fn print_instructions(site: &Site, options: &Options) -> Result<()> {
     if !instructions::callgrind_is_there() {
         println!("\nvalgrind is not installed: instructions are not counted");
         return Ok(());
@@ -101,7 +105,8 @@ fn print_instructions(site: &Site, watched: usize) -> Result<()> {
         };
         println!("{loaded}");
         let mut open = None;
-        for Instructions { case, count } in instructions::count(site, loaded, cases, watched)? {
+        let (watched, profiles) = (options.watched, options.profiles.as_deref());
+        for Instructions { case, count } in instructions::count(site, loaded, cases, watched, profiles)? {
             let open = *open.get_or_insert(count);
             println!("  {:44} {count:>10.0} {:>6.2}", case.to_string(), count / open);
         }

@@ -4,9 +4,9 @@ use std::ffi::{c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use super::ffi;
 use super::guard::guarded;
 use super::server::NoServer;
-use super::{ffi, text};
 
 /// A memory pool of httpd's, valid for `'p`.
 #[derive(Clone, Copy)]
@@ -46,11 +46,11 @@ impl<'p> Pool<'p> {
         }
     }
 
-    /// A NUL-terminated copy in the pool, for httpd to keep.
+    /// A NUL-terminated copy in the pool, for httpd to keep. For C it ends at the first NUL inside.
     pub(super) fn copy(self, value: impl AsRef<[u8]>) -> *mut c_char {
-        let value = text::terminated(value);
-        // SAFETY: the pool lives, and the string ends with a NUL.
-        unsafe { ffi::apr_pstrdup(self.raw(), value.as_ptr()) }
+        let value = value.as_ref();
+        // SAFETY: the pool lives; APR copies so many bytes, and sets a NUL behind them.
+        unsafe { ffi::apr_pstrmemdup(self.raw(), value.as_ptr().cast(), value.len()) }
     }
 }
 

@@ -90,15 +90,21 @@ impl<'r> Request<'r> {
         unsafe { M::record().config(self.record().per_dir_config) }
     }
 
+    /// What the module remembers of this request, if it remembers anything.
+    pub fn known_state<M: Module>(&self) -> Option<&'r M::Request> {
+        // SAFETY: see `state`.
+        unsafe { M::record().config(self.record().request_config) }
+    }
+
     /// What the module remembers of this request; made at the first call.
     pub fn state<M: Module>(&self) -> &'r M::Request {
         // SAFETY: only this function puts something at the module's place in the request's own vector, and
         // always an `M::Request` owned by the request's pool; all references to it are shared.
         unsafe {
-            let vector = self.record().request_config;
-            if let Some(state) = M::record().config(vector) {
+            if let Some(state) = self.known_state::<M>() {
                 return state;
             }
+            let vector = self.record().request_config;
             let state: &'r M::Request = self.pool().own(M::Request::default());
             ffi::ap_set_module_config(vector, M::record().raw(), ptr::from_ref(state).cast_mut().cast());
             state

@@ -1,10 +1,10 @@
 //! httpd's tables: headers, notes, the environment of an application.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use super::{ffi, text};
+use super::{Pool, ffi, text};
 
 /// A table of a request. Names are compared without case; a name may stand more than once.
 #[derive(Clone, Copy)]
@@ -26,10 +26,11 @@ impl<'r> Table<'r> {
 
     /// The first value of a name.
     pub fn get(self, name: &str) -> Option<&'r CStr> {
-        let name = text::terminated(name);
         // SAFETY: tables copy what they are given into their pool and never free it, so that a value stays
         // valid for the request even after it is replaced.
-        unsafe { text::borrow(ffi::apr_table_get(self.raw.as_ptr(), name.as_ptr())) }
+        text::with_terminated(name, |name| unsafe {
+            text::borrow(ffi::apr_table_get(self.raw.as_ptr(), name.as_ptr()))
+        })
     }
 
     /// The first value of a name, where it is UTF-8.
@@ -48,39 +49,50 @@ impl<'r> Table<'r> {
 
     /// All names and values, in order.
     pub fn entries(self) -> Vec<(&'r CStr, &'r CStr)> {
-        let mut entries: Vec<(&'r CStr, &'r CStr)> = Vec::new();
-        // SAFETY: the callback runs before this returns, with the pointer to `entries` and with strings of
-        // the table, which live for 'r; it cannot panic but for want of memory, which aborts.
+        // SAFETY: a table is an array of entries, which nobody changes before this returns. Its strings live for 'r.
         unsafe {
-            ffi::apr_table_do(
-                Some(collect),
-                (&raw mut entries).cast(),
-                self.raw.as_ptr(),
-                std::ptr::null::<c_char>(),
-            );
+            let array = self.array();
+            let length = usize::try_from((*array).nelts).unwrap_or(0);
+            if length == 0 {
+                return Vec::new();
+            }
+            let entries = std::slice::from_raw_parts((*array).elts.cast::<ffi::apr_table_entry_t>(), length);
+            let entry =
+                |entry: &ffi::apr_table_entry_t| Some((text::borrow(entry.key)?, text::borrow(entry.val)?));
+            entries.iter().filter_map(entry).collect()
         }
-        entries
     }
 
     /// Gives a name this one value.
     pub fn set(self, name: &str, value: impl AsRef<[u8]>) {
-        let (name, value) = (text::terminated(name), text::terminated(value));
-        // SAFETY: both strings end with a NUL and are copied.
-        unsafe { ffi::apr_table_set(self.raw.as_ptr(), name.as_ptr(), value.as_ptr()) }
+        let pool = self.pool();
+        // SAFETY: both strings end with a NUL and live in the table's own pool.
+        unsafe { ffi::apr_table_setn(self.raw.as_ptr(), pool.copy(name), pool.copy(value)) }
     }
 
     /// Adds a value beside those that the name has.
     pub fn add(self, name: &str, value: impl AsRef<[u8]>) {
-        let (name, value) = (text::terminated(name), text::terminated(value));
+        let pool = self.pool();
         // SAFETY: as in `set`.
-        unsafe { ffi::apr_table_add(self.raw.as_ptr(), name.as_ptr(), value.as_ptr()) }
+        unsafe { ffi::apr_table_addn(self.raw.as_ptr(), pool.copy(name), pool.copy(value)) }
     }
 
     /// Removes every value of a name.
     pub fn remove(self, name: &str) {
-        let name = text::terminated(name);
         // SAFETY: the string ends with a NUL.
-        unsafe { ffi::apr_table_unset(self.raw.as_ptr(), name.as_ptr()) }
+        text::with_terminated(name, |name| unsafe {
+            ffi::apr_table_unset(self.raw.as_ptr(), name.as_ptr());
+        });
+    }
+
+    fn pool(self) -> Pool<'r> {
+        // SAFETY: the pool of a table lives as long as it.
+        unsafe { Pool::from_raw((*self.array()).pool) }
+    }
+
+    fn array(self) -> *const ffi::apr_array_header_t {
+        // SAFETY: the table lives.
+        unsafe { ffi::apr_table_elts(self.raw.as_ptr()) }
     }
 }
 
@@ -99,16 +111,4 @@ pub fn becomes(header: &[u8], variable: &str) -> bool {
 
 fn is_name(key: &CStr, name: &str) -> bool {
     key.to_bytes().eq_ignore_ascii_case(name.as_bytes())
-}
-
-/// `apr_table_do` hands every entry to this.
-unsafe extern "C" fn collect(entries: *mut c_void, key: *const c_char, value: *const c_char) -> c_int {
-    // SAFETY: `entries` is what `Table::entries` passed; key and value are the table's own strings.
-    unsafe {
-        let entries = &mut *entries.cast::<Vec<(&CStr, &CStr)>>();
-        if let (Some(key), Some(value)) = (text::borrow(key), text::borrow(value)) {
-            entries.push((key, value));
-        }
-    }
-    1
 }

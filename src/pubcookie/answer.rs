@@ -152,7 +152,9 @@ pub fn keep_from_shared_caches(request: &Request<'_>) {
 
 /// Replaces the values of our cookies by X's, so that no application sees them. [`state::cookies`] keeps them.
 pub fn hide_cookies(request: &Request<'_>) {
-    state::cookies(request);
+    if state::cookies(request).is_empty() {
+        return;
+    }
     let headers = request.headers();
     let shown = headers.get("Cookie").unwrap_or_default();
     if let Some(hidden) = cookie_header::obscured(shown.to_bytes(), cookie_header::is_pubcookie) {

@@ -14,6 +14,7 @@ use pubcookie_protocol::host::Host;
 use pubcookie_protocol::reason::Reason;
 use pubcookie_protocol::reply::Reply;
 use pubcookie_protocol::set_cookie;
+use pubcookie_protocol::settings::ReplyPath;
 
 use super::keys::AppServer;
 use super::{Pubcookie, answer, carried_body, finish_login, place, pre_session, server_name, state};
@@ -46,10 +47,11 @@ fn is_reply_url(request: &Request<'_>) -> bool {
     let Some(config) = request.server_config::<Pubcookie>() else {
         return false;
     };
-    let reply_path = config.reply_path.clone().unwrap_or_default();
-    config.app_server.get().is_some()
-        && config.login_method == Some(LoginMethod::Post)
-        && request.path() == reply_path.as_str().as_bytes()
+    let is_reply_path = || match &config.reply_path {
+        Some(path) => request.path() == path.as_str().as_bytes(),
+        None => request.path() == ReplyPath::default().as_str().as_bytes(),
+    };
+    config.login_method == Some(LoginMethod::Post) && config.app_server.get().is_some() && is_reply_path()
 }
 
 fn deliver(request: &Request<'_>, app_server: &AppServer) -> Result<Outcome, Outcome> {

@@ -43,6 +43,11 @@ pub struct GrantingCookie {
     pub encrypted: Zeroizing<String>,
 }
 
+/// What is remembered so far. Most requests are of no concern, and nothing is made for them.
+fn known<'r>(request: &Request<'r>) -> Option<&'r RequestState> {
+    request.known_state::<Pubcookie>()
+}
+
 /// Remembers that the request is for the reply URL.
 pub fn mark_reply(request: &Request<'_>) {
     request.state::<Pubcookie>().is_reply.set(true);
@@ -50,7 +55,7 @@ pub fn mark_reply(request: &Request<'_>) {
 
 /// Whether the request is for the reply URL.
 pub fn is_reply(request: &Request<'_>) -> bool {
-    request.state::<Pubcookie>().is_reply.get()
+    known(request).is_some_and(|state| state.is_reply.get())
 }
 
 /// Remembers what the request goes by on demand.
@@ -61,7 +66,7 @@ pub fn remember_on_demand(request: &Request<'_>, applied: AppliedConfiguration) 
 
 /// What the request goes by on demand.
 pub fn applied_on_demand<'r>(request: &Request<'r>) -> Option<&'r AppliedConfiguration> {
-    request.state::<Pubcookie>().on_demand.get()
+    known(request)?.on_demand.get()
 }
 
 /// Remembers how the request got its user.
@@ -72,7 +77,7 @@ pub fn remember(request: &Request<'_>, login: Login) {
 
 /// How the request got its user, where that was by a login flavour of ours.
 pub fn login<'r>(request: &Request<'r>) -> Option<&'r Login> {
-    request.state::<Pubcookie>().login.get()
+    known(request)?.login.get()
 }
 
 /// The logins of this user (as the application sees the name) by flavours of ours, the nearest first: in this request, and
@@ -90,7 +95,7 @@ pub fn end_session(request: &Request<'_>) {
 
 /// Whether the session ends with this very request.
 pub fn ends_session(request: &Request<'_>) -> bool {
-    request.state::<Pubcookie>().ends_session.get()
+    known(request).is_some_and(|state| state.ends_session.get())
 }
 
 /// Whether the session has ended with this request, or with one that led to it.
@@ -106,8 +111,8 @@ pub fn mark_favicon(request: &Request<'_>) {
 /// Whether a request for the favicon led to this one.
 pub fn comes_of_favicon(request: &Request<'_>) -> bool {
     request
-        .origin()
-        .is_some_and(|origin| origin.state::<Pubcookie>().is_favicon.get() || comes_of_favicon(&origin))
+        .origins()
+        .any(|origin| known(&origin).is_some_and(|state| state.is_favicon.get()))
 }
 
 /// Remembers that the answer has been sent. With `Satisfy any` httpd asks further hooks all the same.
@@ -117,16 +122,21 @@ pub fn mark_answered(request: &Request<'_>) {
 
 /// Whether the answer has been sent.
 pub fn is_answered(request: &Request<'_>) -> bool {
-    request.state::<Pubcookie>().answered.get()
+    known(request).is_some_and(|state| state.answered.get())
 }
 
 /// The Cookie header, empty where there is none. It is read once, for the request that the client sent and all that
 /// this leads to: the application in between must not see it.
 pub fn cookies<'r>(request: &Request<'r>) -> &'r [u8] {
-    request.first().state::<Pubcookie>().cookies.get_or_init(|| {
-        let header = request.headers().get("Cookie");
-        Zeroizing::new(header.map_or(Vec::new(), |header| header.to_bytes().to_vec()))
-    })
+    let first = request.first();
+    if let Some(cookies) = known(&first).and_then(|state| state.cookies.get()) {
+        return cookies;
+    }
+    let Some(header) = request.headers().get("Cookie") else {
+        return &[];
+    };
+    let read = || Zeroizing::new(header.to_bytes().to_vec());
+    first.state::<Pubcookie>().cookies.get_or_init(read)
 }
 
 /// Remembers the pre-session that the browser is given, for all that the client's request leads to.
@@ -137,7 +147,7 @@ pub fn remember_pre_session(request: &Request<'_>, pre_session: PreSession) {
 
 /// The pre-session that the browser is given, if it is given one.
 pub fn given_pre_session(request: &Request<'_>) -> Option<PreSession> {
-    request.first().state::<Pubcookie>().pre_session.borrow().clone()
+    known(&request.first())?.pre_session.borrow().clone()
 }
 
 /// The granting cookie of a request that another module has authenticated, found once by `find`.
@@ -156,9 +166,5 @@ pub fn remember_key_query(request: &Request<'_>, query: Zeroizing<Vec<u8>>) {
 
 /// What a keyserver was asked in a query.
 pub fn key_query<'r>(request: &Request<'r>) -> Option<&'r [u8]> {
-    request
-        .state::<Pubcookie>()
-        .key_query
-        .get()
-        .map(|query| query.as_slice())
+    known(request)?.key_query.get().map(|query| query.as_slice())
 }

@@ -4,6 +4,7 @@ use crate::percent;
 use granting_cookie::TextError;
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::sync::Arc;
 
 /// An ID that a cookie cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,13 +29,13 @@ pub enum IdError {
 ///
 /// Case does not count when it is compared with another.
 #[derive(Clone, Debug)]
-pub struct AppId(String);
+pub struct AppId(Arc<str>);
 
 /// The ID of an app server, usually its server name, in its URL-encoded spelling: printable ASCII, 1 to 39 bytes.
 ///
 /// Case does not count when it is compared with another.
 #[derive(Clone, Debug)]
-pub struct AppServerId(String);
+pub struct AppServerId(Arc<str>);
 
 impl AppId {
     /// The ID of a place without `PubcookieAppID`: the directory of the decoded request path, cut to `depth`
@@ -61,7 +62,7 @@ impl AppId {
     /// The ID of a place under `PubcookieCatenateAppIDs`: the directory of its path, then what each place around it and
     /// itself configures, the outermost first. One that does not fit ends in a part of its SHA-256, as above.
     pub fn catenated<'a>(directory: &AppId, configured: impl IntoIterator<Item = &'a AppId>) -> AppId {
-        let mut id = directory.0.clone();
+        let mut id = directory.0.to_string();
         id.extend(configured.into_iter().map(AppId::as_str));
         let whole = id.clone();
         AppId::fitting(id, whole.as_bytes())
@@ -80,7 +81,7 @@ impl AppId {
             }
             id = format!("{id}_{digest}");
         }
-        AppId(id)
+        AppId(id.into())
     }
 }
 
@@ -102,7 +103,7 @@ macro_rules! id {
                     return Err(IdError::Empty);
                 }
                 match <$field>::encode(name) {
-                    Ok(field) => Ok($id(field.to_string())),
+                    Ok(field) => Ok($id(field.to_string().into())),
                     Err(reason) => Err(IdError::DoesNotFit {
                         id: name.chars().take(60).collect(),
                         reason,
@@ -112,6 +113,10 @@ macro_rules! id {
 
             /// The ID as it stands in a cookie or a granting request, in any spelling that decodes to the same.
             pub fn from_encoded(spelling: &[u8]) -> Result<$id, IdError> {
+                // Every request's session cookie has two of them, which are host names and words.
+                if let Some(name) = plain(spelling).filter(|name| name.len() <= <$field>::CAPACITY) {
+                    return Ok($id(name.into()));
+                }
                 let name = String::from_utf8(percent::decode_form(spelling)).map_err(|_| IdError::NotText)?;
                 $id::configured(&name)
             }
@@ -146,6 +151,13 @@ macro_rules! id {
             }
         }
     };
+}
+
+/// A spelling in which nothing is encoded and nothing had to be.
+fn plain(spelling: &[u8]) -> Option<&str> {
+    let is_plain = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._/~".contains(&byte);
+    let all_plain = !spelling.is_empty() && spelling.iter().all(is_plain);
+    std::str::from_utf8(spelling).ok().filter(|_| all_plain)
 }
 
 id!(AppId, granting_cookie::AppId);

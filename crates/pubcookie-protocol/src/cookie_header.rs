@@ -46,11 +46,12 @@ struct Pair<'a> {
 
 /// `name=value` pairs (RFC 6265, section 4.2.1). A value is taken as it is, with the quotes that it may have.
 fn pairs(header: &[u8]) -> impl Iterator<Item = Pair<'_>> {
-    let mut position = 0;
-    header.split(|&byte| byte == b';').filter_map(move |part| {
-        let begin = position;
-        position += part.len() + 1;
-        let equals = part.iter().position(|&byte| byte == b'=')?;
+    let mut begin = 0;
+    let ends = memchr::memchr_iter(b';', header).chain([header.len()]);
+    ends.filter_map(move |end| {
+        let part = &header[begin..end];
+        let begin = std::mem::replace(&mut begin, end + 1);
+        let equals = memchr::memchr(b'=', part)?;
         Some(Pair {
             name: part[..equals].trim_ascii(),
             value: &part[equals + 1..],

@@ -17,7 +17,7 @@ pub const LEGACY_PRE_SESSION: &str = "pubcookie_pre_s";
 
 /// The name of an application's session cookie in the sealed format.
 pub fn session(app_id: &AppId) -> String {
-    format!("__Host-{}", legacy_session(app_id))
+    with_app_id("__Host-pubcookie_s_", app_id)
 }
 
 /// The name of an application's session cookie in the original's format.
@@ -25,11 +25,20 @@ pub fn session(app_id: &AppId) -> String {
 /// `/` becomes `_`, as in the original; what no cookie name may hold (RFC 6265, section 4.1.1) is percent-encoded.
 /// Two app IDs may share a name: the app ID inside the cookie tells them apart.
 pub fn legacy_session(app_id: &AppId) -> String {
-    let id = app_id.as_str().replace('/', "_");
-    format!(
-        "pubcookie_s_{}",
-        crate::percent::encode(id.as_bytes(), NOT_IN_NAME)
-    )
+    with_app_id("pubcookie_s_", app_id)
+}
+
+fn with_app_id(prefix: &str, app_id: &AppId) -> String {
+    let id = app_id.as_str();
+    let mut name = String::with_capacity(prefix.len() + id.len());
+    name.push_str(prefix);
+    for (position, segment) in id.split('/').enumerate() {
+        if position > 0 {
+            name.push('_');
+        }
+        name.extend(percent_encoding::utf8_percent_encode(segment, NOT_IN_NAME));
+    }
+    name
 }
 
 /// `Set-Cookie` for a granting request, which the login server must be able to read.
