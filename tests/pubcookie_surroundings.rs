@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use pubcookie_support::ask;
+use testbed::browser::Request;
 use testbed::httpd::Httpd;
+use testbed::pki::CertificateFiles;
 use testbed::site::{AppServer, LoginMethod, PASSWORD, Site, USER};
 use testbed::{PrivateDirectory, wait_until, write_file};
+use url::Url;
 
 /// What may stand beside an application in its virtual host, each meant to take every path away.
 const NEIGHBOURS: [(&str, &str); 12] = [
@@ -222,5 +225,93 @@ fn what_a_proxy_leads_to_is_protected_and_sees_the_user_and_no_cookie_of_ours() 
             }
         }
     }
+    Ok(())
+}
+
+/// The application server speaks no TLS: another httpd does, in front of it.
+#[test]
+fn a_terminator_of_tls_in_front_leads_through_the_whole_login() -> Result<()> {
+    for method in LoginMethod::ALL {
+        let directory = PrivateDirectory::new("terminator")?;
+        let terminator = Httpd::builder(directory.path())?
+            .module("proxy")
+            .module("proxy_http");
+        let (in_front, behind) = (terminator.port(), testbed::free_port()?);
+        let host = "app.demo.localhost";
+        let application = format!(
+            "Listen 127.0.0.1:{behind}\n<VirtualHost 127.0.0.1:{behind}>\nServerName https://{host}:{in_front}\n\
+             PubcookieLoginMethod {}\nPubcookieSessionKeyFile {host}/session.key\n\
+             PubcookieSessionCertFile {host}/session.pem\nPubcookieKeyDir {host}/keys\n\
+             <Location /page>\nAuthType webiso\nRequire valid-user\nPubcookieAppID demo\n\
+             Header always set X-User expr=%{{REMOTE_USER}}\n</Location>\n</VirtualHost>",
+            format!("{method:?}").to_uppercase()
+        );
+        let site = Site::builder().configuration(&application).start()?;
+        write_file(&site.directory().join("htdocs/page"), 0o644, b"a page")?;
+        let certificate = CertificateFiles {
+            certificate: site.directory().join("tls.pem"),
+            key: site.directory().join("tls.key"),
+        };
+        let passes_on = format!("ProxyPass / http://127.0.0.1:{behind}/\nProxyPreserveHost On");
+        let terminator = terminator.host(host, &certificate, &passes_on).start()?;
+
+        let (browser, url) = (site.browser()?, terminator.url(host, "/page?x=1"));
+        let page = site.log_in_as(&browser, &url, USER, PASSWORD)?;
+        ensure!(
+            page.header("x-user") == Some(USER),
+            "{method:?}: {}",
+            page.story()
+        );
+        ensure!(page.url.as_str() == url, "{method:?}: {}", page.story());
+        for hop in page.all() {
+            ensure!(
+                hop.refused_cookies.is_empty(),
+                "{method:?}: {:?}",
+                hop.refused_cookies
+            );
+            let mut cookies = hop
+                .headers("set-cookie")
+                .filter(|text| text.contains("pubcookie"));
+            ensure!(
+                cookies.all(|text| text.contains("; secure")),
+                "{method:?}: {:?}",
+                hop.headers
+            );
+        }
+        ensure!(
+            ask(&browser, &url)?.header("x-user") == Some(USER),
+            "{method:?}: the session is not kept"
+        );
+    }
+    Ok(())
+}
+
+/// A directory is open, its index is not.
+#[test]
+fn a_protected_index_of_an_open_directory_is_shown_to_no_stranger() -> Result<()> {
+    let configuration = "RewriteEngine On\nRewriteRule ^/open(/.*) %{DOCUMENT_ROOT}/open$1 [L]\n\
+                         <Location /open>\nDirectoryIndex index.html\n</Location>\n\
+                         <Location /open/index.html>\nAuthType webiso\nRequire valid-user\nPubcookieAppID demo\n</Location>";
+    let site = Site::builder()
+        .module("rewrite")
+        .app_server(AppServer::new("app").configuration(configuration))
+        .start()?;
+    fs::create_dir(site.directory().join("htdocs/open"))?;
+    write_file(&site.directory().join("htdocs/open/index.html"), 0o644, b"secret")?;
+    for path in ["/open/", "/open/index.html"] {
+        let stranger = ask(&site.browser()?, &site.url(path))?;
+        ensure!(!stranger.body.contains("secret"), "{path}: {}", stranger.body);
+        let post = Request::post(
+            Url::parse(&site.url(path))?,
+            "application/x-www-form-urlencoded",
+            "a=1",
+        );
+        ensure!(
+            !site.browser()?.exchange(&post)?.body.contains("secret"),
+            "{path}"
+        );
+    }
+    let browser = site.browser()?;
+    ensure!(site.log_in(&browser, "/open/index.html")?.body == "secret");
     Ok(())
 }
