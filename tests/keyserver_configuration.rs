@@ -161,5 +161,7 @@ fn what_is_not_configured_is_not_done() -> Result<()> {
     let complaint = bed.client(&[APP])?.fails(&["-H", APP])?;
     ensure!(complaint.contains("its error log says why"), "{complaint}");
     log.wait_for("Permission denied", Duration::from_secs(5))?;
+    // So that it can be removed.
+    fs::set_permissions(bed.directory.join("keys"), Permissions::from_mode(0o700))?;
     Ok(())
 }
