@@ -49,7 +49,7 @@ pub fn problem(journey: &Journey) -> Option<Finding> {
     let hop = journey.hops.last()?;
     Some(match &journey.end {
         End::CookieStaysBehind { name, to } => cookie_stays_behind(name, to, hop),
-        End::AskedAgain => reasons::asked_again(journey, hop),
+        End::AskedAgain => reasons::asked_again(hop),
         End::PasswordRefused => password_refused(hop),
         End::UnsafeForm { action } => Finding {
             place: hop.host(),
@@ -143,7 +143,7 @@ fn password_refused(hop: &Hop) -> Finding {
 
 /// The journey ended at a page from which nothing leads on.
 fn arrived(journey: &Journey, hop: &Hop) -> Finding {
-    if let Some(finding) = reasons::problem_page(journey, hop) {
+    if let Some(finding) = reasons::problem_page(hop) {
         return finding;
     }
     match journey.logins().last() {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod};
+use pubcookie_protocol::reason::Reason;
 use pubcookie_protocol::set_cookie;
 use url::Url;
 
@@ -25,6 +26,8 @@ pub struct Hop {
     pub cookies: Vec<(String, Fate)>,
     pub heading: String,
     pub alert: String,
+    /// Why a login is asked for, or did not count.
+    pub reason: Option<Reason>,
     pub kind: Kind,
 }
 
@@ -75,6 +78,10 @@ impl Hop {
                 .collect(),
             heading: page.heading.clone(),
             alert: page.alert.clone(),
+            reason: match &kind {
+                Kind::AsksForLogin { asked: Ok(asked), .. } => asked.reason,
+                _ => page.reason,
+            },
             kind,
         }
     }

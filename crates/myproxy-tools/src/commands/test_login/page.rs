@@ -1,6 +1,7 @@
 //! What a page shows and where it leads: its words, its refresh, its forms.
 
 use html5gum::{DefaultEmitter, StartTag, Token, Tokenizer};
+use pubcookie_protocol::reason::Reason;
 use zeroize::Zeroizing;
 
 /// The parts of an HTML page that a login goes by.
@@ -15,6 +16,8 @@ pub struct Page {
     pub heading: String,
     /// What stands in an element with `role="alert"`.
     pub alert: String,
+    /// The reason that an error page of an application server names by its number.
+    pub reason: Option<Reason>,
 }
 
 /// A form.
@@ -78,6 +81,7 @@ impl Page {
         for text in [&mut reader.page.heading, &mut reader.page.alert] {
             *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         }
+        reader.page.reason = reason(html);
         reader.page
     }
 
@@ -181,6 +185,12 @@ impl Reader {
         let value = attribute(tag, "value").unwrap_or_default();
         form.fields.push((name, Zeroizing::new(value)));
     }
+}
+
+fn reason(html: &str) -> Option<Reason> {
+    let (_, rest) = html.split_once("(reason ")?;
+    let (number, _) = rest.split_once(')')?;
+    Reason::from_number(number.parse().ok()?)
 }
 
 fn attribute(tag: &StartTag<()>, name: &str) -> Option<String> {

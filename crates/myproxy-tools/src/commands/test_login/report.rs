@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use pubcookie_protocol::reason::Reason;
 use serde_json::{Value, json};
 
 use super::client::Fate;
@@ -23,7 +22,7 @@ pub fn text(journey: &Journey) -> Result<String, std::fmt::Error> {
             hop.status
         )?;
         writeln!(text, "      {}{}", hop.kind, shown_words(hop))?;
-        if let Some(reason) = reason(hop) {
+        if let Some(reason) = hop.reason {
             writeln!(text, "      reason {reason}")?;
         }
         for (what, names) in cookies(hop) {
@@ -73,7 +72,7 @@ fn hop_json(hop: &Hop) -> Value {
         "status": hop.status,
         "milliseconds": u64::try_from(hop.took.as_millis()).unwrap_or(u64::MAX),
         "page": hop.kind.to_string(),
-        "reason": reason(hop).map(|reason| json!({ "number": reason.number(), "words": reason.for_log() })),
+        "reason": hop.reason.map(|reason| json!({ "number": reason.number(), "words": reason.for_log() })),
         "cookies_sent": hop.sent,
         "cookies_set": names(|fate| *fate == Fate::Kept),
         "cookies_cleared": names(|fate| *fate == Fate::Cleared),
@@ -96,13 +95,6 @@ fn write_finding(text: &mut String, kind: &str, finding: &Finding) -> std::fmt::
     match directives {
         [] => writeln!(text, "      {advice}"),
         directives => writeln!(text, "      {}: {advice}", directives.join(", ")),
-    }
-}
-
-fn reason(hop: &Hop) -> Option<Reason> {
-    match &hop.kind {
-        Kind::AsksForLogin { asked: Ok(asked), .. } => asked.reason,
-        _ => None,
     }
 }
 

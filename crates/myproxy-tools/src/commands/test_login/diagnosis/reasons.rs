@@ -6,11 +6,10 @@ use pubcookie_protocol::set_cookie;
 
 use super::{Finding, Remedy};
 use crate::commands::test_login::hop::{Hop, without_query};
-use crate::commands::test_login::journey::Journey;
 
 /// The login did not count: the application asks for another one.
-pub fn asked_again(journey: &Journey, hop: &Hop) -> Finding {
-    let reason = last_reason(journey);
+pub fn asked_again(hop: &Hop) -> Finding {
+    let reason = hop.reason.unwrap_or(Reason::NoCookie);
     let is_brought = hop.sent.iter().any(|name| name == set_cookie::GRANTING);
     Finding {
         place: hop.host(),
@@ -27,14 +26,15 @@ pub fn asked_again(journey: &Journey, hop: &Hop) -> Finding {
 }
 
 /// The page on which an application server says what is wrong, if it is one.
-pub fn problem_page(journey: &Journey, hop: &Hop) -> Option<Finding> {
+pub fn problem_page(hop: &Hop) -> Option<Finding> {
+    let reason = hop.reason.unwrap_or(Reason::NoCookie);
     let problem = [
         Problem::NoUser,
         Problem::NoReauthentication,
         Problem::NoCookiesKept,
-        Problem::GoesInCircles(last_reason(journey)),
+        Problem::GoesInCircles(reason),
         Problem::PlainHttp,
-        Problem::UnusableReply(Reason::NoCookie),
+        Problem::UnusableReply(reason),
         Problem::BadReply,
         Problem::QueryTooLong,
     ]
@@ -51,17 +51,11 @@ pub fn problem_page(journey: &Journey, hop: &Hop) -> Option<Finding> {
             "the pre-session cookie was not brought back or cannot be read: the login must come back to the host that \
              asked for it (ServerName), and every member behind this name needs the same PubcookieSessionKeyFile",
         ),
-        Problem::GoesInCircles(reason) => after(reason),
-        Problem::BadReply | Problem::UnusableReply(_) => Remedy::new(
-            &[
-                "PubcookieGrantingCertFile",
-                "PubcookieCryptKeyFile",
-                "PubcookieKeyDir",
-                "ServerName",
-            ],
-            "the reply URL did not accept the granting cookie; the error log has the reason. PubcookieGrantingCertFile \
-             must be the certificate of the login server's granting key, the key file of this host the same here and \
-             at the login server (fetch it anew with mod-myproxy keyclient), and the clocks at most a minute apart",
+        Problem::GoesInCircles(reason) | Problem::UnusableReply(reason) => after(reason),
+        Problem::BadReply => Remedy::new(
+            &["ServerName", "PubcookiePostURL"],
+            "what arrived at the reply URL does not answer a login that this browser began there; the error log has the \
+             reason. ServerName must be the name that users visit",
         ),
         Problem::NoUser => Remedy::new(
             &["PubcookieNoPrompt"],
@@ -72,17 +66,12 @@ pub fn problem_page(journey: &Journey, hop: &Hop) -> Option<Finding> {
     };
     Some(Finding {
         place: without_query(&hop.url),
-        what: problem.message().to_owned(),
+        what: match hop.reason {
+            Some(reason) => format!("{}: reason {reason}", problem.message()),
+            None => problem.message().to_owned(),
+        },
         remedy,
     })
-}
-
-/// A number without a meaning, of an application server of another make, counts as none.
-fn last_reason(journey: &Journey) -> Reason {
-    let asked = journey.logins().next_back();
-    asked
-        .and_then(|(_, asked)| asked.reason)
-        .unwrap_or(Reason::NoCookie)
 }
 
 /// The likely remedy for a reason that comes right after a login.

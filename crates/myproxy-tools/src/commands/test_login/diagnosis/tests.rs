@@ -26,6 +26,7 @@ fn hop(address: &str, status: u16, kind: Kind) -> Hop {
         cookies: Vec::new(),
         heading: String::new(),
         alert: String::new(),
+        reason: None,
         kind,
     }
 }
@@ -50,15 +51,11 @@ fn asks(method: LoginMethod, reason: Reason) -> Hop {
         additional: Vec::new(),
     };
     let asked = Ok(Box::new(asked));
-    hop(
-        PAGE,
-        200,
-        Kind::AsksForLogin {
-            to: url(LOGIN),
-            method,
-            asked,
-        },
-    )
+    let to = url(LOGIN);
+    Hop {
+        reason: Some(reason),
+        ..hop(PAGE, 200, Kind::AsksForLogin { to, method, asked })
+    }
 }
 
 fn grants(method: LoginMethod, to: &str) -> Hop {
@@ -121,17 +118,29 @@ fn pages_of_an_application_server_are_known_by_their_words() {
     for (problem, directive) in [
         (Problem::PlainHttp, "Redirect"),
         (Problem::NoCookiesKept, "PubcookieSessionKeyFile"),
-        (Problem::GoesInCircles(Reason::NoCookie), "PubcookieAppSrvID"),
-        (Problem::BadReply, "PubcookieGrantingCertFile"),
+        (
+            Problem::GoesInCircles(Reason::WrongAppServerId),
+            "PubcookieAppSrvID",
+        ),
+        (
+            Problem::UnusableReply(Reason::WrongAppServerId),
+            "PubcookieAppSrvID",
+        ),
+        (Problem::BadReply, "ServerName"),
         (Problem::NoUser, "PubcookieNoPrompt"),
         (Problem::NoReauthentication, "PubcookieSessionCauseReAuth"),
         (Problem::QueryTooLong, "LimitRequestLine"),
     ] {
         let mut page = hop(PAGE, problem.status(), Kind::Page);
         page.heading = problem.message().to_owned();
-        let asked = asks(LoginMethod::Get, Reason::WrongAppServerId);
+        page.reason = Some(Reason::WrongAppServerId);
+        let asked = asks(LoginMethod::Get, Reason::NoCookie);
         let (what, named) = told(&journey(vec![asked, page], End::Arrived));
-        assert_eq!((what.as_str(), named), (problem.message(), directive));
+        assert_eq!(named, directive, "{what}");
+        assert!(
+            what.starts_with(&format!("{}: reason 9 (", problem.message())),
+            "{what}"
+        );
     }
 }
 
