@@ -157,6 +157,7 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
         if request.user() == Ok(Some("")) {
             request.set_user(None);
         }
+        realms::remove_headers(request);
         realms::show(request);
     }
     if request

@@ -207,8 +207,9 @@ pub fn app_id(request: &Request<'_>) -> AppId {
     let configured = place.map_or(&[][..], |place| &place.app_ids);
     let catenated = place.and_then(|place| place.catenate_app_ids) == Some(true);
     match configured.last() {
-        Some(own) if !catenated => own.clone(),
-        _ => AppId::catenated(&directory_id(request), configured),
+        None => directory_id(request),
+        Some(_) if catenated => AppId::catenated(&directory_id(request), configured),
+        Some(own) => own.clone(),
     }
 }
 

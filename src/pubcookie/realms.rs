@@ -25,15 +25,18 @@ impl DirectoryConfig {
     }
 }
 
-/// Tells the application the realm of its user, and lets no client pretend to one. For places that Pubcookie protects;
-/// again where httpd has taken the user over from the request before.
-pub fn show(request: &Request<'_>) {
+/// Lets no client pretend to a realm.
+pub fn remove_headers(request: &Request<'_>) {
     let headers = request.headers();
     for (name, _) in headers.entries() {
         if becomes(name.to_bytes(), VARIABLE) {
             headers.remove(&name.to_string_lossy());
         }
     }
+}
+
+/// Tells authorization and the application the realm of the user, who may have been taken over from the request before.
+pub fn show(request: &Request<'_>) {
     let user = request.user().ok().flatten();
     let login = user.and_then(|user| state::logins_of(request, user).next());
     let realm = login.and_then(|login| UserInRealm::of(&login.session.user).realm);
