@@ -49,6 +49,14 @@ pub fn problem(journey: &Journey) -> Option<Finding> {
     let hop = journey.hops.last()?;
     Some(match &journey.end {
         End::CookieStaysBehind { name, to } => cookie_stays_behind(name, to, hop),
+        End::UnreadableRequest { problem } => Finding {
+            place: hop.host(),
+            what: format!("it asks for a login in a way that cannot be read: {problem}"),
+            remedy: Remedy::new(
+                &["PubcookieAddlRequest", "PubcookieAppID", "PubcookieAppSrvID"],
+                "see what these directives add to the granting request",
+            ),
+        },
         End::AskedAgain => reasons::asked_again(hop),
         End::PasswordRefused => password_refused(hop),
         End::UnsafeForm { action } => Finding {

@@ -34,6 +34,10 @@ pub enum End {
         name: &'static str,
         to: Url,
     },
+    /// What an application server asks for cannot be read.
+    UnreadableRequest {
+        problem: String,
+    },
     /// The same application asks for a login for the second time.
     AskedAgain,
     /// The login form comes again after it was filled in.
@@ -110,9 +114,16 @@ impl Traveller<'_> {
             let page = Page::read(&response.body);
             let kind = Kind::of(&request.url, &response, &page, self.is_logging_in());
             let asked_before = self.asked_before(&kind);
+            let unreadable = match &kind {
+                Kind::AsksForLogin { asked, .. } => asked.as_ref().err().cloned(),
+                _ => None,
+            };
             let by_itself = kind.next(&request, &response, &page);
             let form = page.login_form().filter(|_| matches!(kind, Kind::LoginForm));
             self.hops.push(Hop::new(&request, &response, &page, kind));
+            if let Some(problem) = unreadable {
+                return Ok(End::UnreadableRequest { problem });
+            }
             if asked_before {
                 return Ok(End::AskedAgain);
             }

@@ -215,6 +215,16 @@ fn clocks_and_names_are_compared() {
 }
 
 #[test]
+fn what_cannot_be_read_is_told() {
+    let end = End::UnreadableRequest {
+        problem: "no field `two`".to_owned(),
+    };
+    let (what, directive) = told(&journey(vec![hop(PAGE, 200, Kind::Page)], end));
+    assert!(what.ends_with(": no field `two`"), "{what}");
+    assert_eq!(directive, "PubcookieAddlRequest");
+}
+
+#[test]
 fn what_goes_round_is_told() {
     let hops = (0..20)
         .map(|_| hop(PAGE, 302, Kind::Redirect { to: url(PAGE) }))
