@@ -47,11 +47,10 @@ pub struct GoodLogin {
 
 /// Looks at each granting cookie of the request in turn.
 pub fn look_for_granting_cookie(request: &Request<'_>, place: &Place<'_>) -> Shown {
-    let mut shown = if granting_cookies(request).next().is_some() {
-        Shown::Insufficient(Reason::NoCookie)
-    } else {
-        Shown::Nothing
-    };
+    if granting_cookies(request).next().is_none() {
+        return Shown::Nothing;
+    }
+    let mut shown = Shown::Insufficient(Reason::NoCookie);
     let mut is_spent = false;
     for (cookie, said) in verified_cookies(request, place.app_server) {
         shown = check(request, place, cookie, &said);

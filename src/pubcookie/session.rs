@@ -37,20 +37,13 @@ pub fn look_for(request: &Request<'_>, place: &Place<'_>) -> Result<Session, Rea
 /// Gives the session to the browser, and takes away what it has under the name of the other format.
 pub fn set(request: &Request<'_>, place: &Place<'_>, session: &Session) -> Result<(), SessionCookieError> {
     let session_cookie = place.app_server.sessions(request).write(session)?;
-    let other = set_cookie::clear_session(&session.app_id)
+    let (name, _) = session_cookie.split_once('=').unwrap_or_default();
+    let other = set_cookie::session_names(&session.app_id)
         .into_iter()
-        .filter(|clear| name(clear) != name(&session_cookie))
-        .find(|clear| is_brought(request, name(clear)));
-    answer::set_cookies(
-        request,
-        other.map(Zeroizing::new).into_iter().chain([session_cookie]),
-    );
+        .find(|other| other != name && is_brought(request, other))
+        .map(|other| Zeroizing::new(set_cookie::clear_named_session(&other)));
+    answer::set_cookies(request, other.into_iter().chain([session_cookie]));
     Ok(())
-}
-
-/// The name of the cookie that this `Set-Cookie` value sets.
-fn name(set_cookie: &str) -> &str {
-    set_cookie.split('=').next().unwrap_or_default()
 }
 
 fn is_brought(request: &Request<'_>, name: &str) -> bool {

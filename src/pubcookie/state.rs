@@ -17,7 +17,8 @@ pub struct RequestState {
     ends_session: Cell<bool>,
     is_favicon: Cell<bool>,
     answered: Cell<bool>,
-    cookies: OnceCell<Zeroizing<Vec<u8>>>,
+    /// Not wiped when it is dropped: httpd keeps the same bytes in the request's pool.
+    cookies: OnceCell<Box<[u8]>>,
     pre_session: RefCell<Option<PreSession>>,
     on_demand: OnceCell<AppliedConfiguration>,
     login: OnceCell<Login>,
@@ -135,7 +136,7 @@ pub fn cookies<'r>(request: &Request<'r>) -> &'r [u8] {
     let Some(header) = request.headers().get("Cookie") else {
         return &[];
     };
-    let read = || Zeroizing::new(header.to_bytes().to_vec());
+    let read = || header.to_bytes().into();
     first.state::<Pubcookie>().cookies.get_or_init(read)
 }
 

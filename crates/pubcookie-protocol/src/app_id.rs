@@ -155,7 +155,8 @@ macro_rules! id {
 
 /// A spelling in which nothing is encoded and nothing had to be.
 fn plain(spelling: &[u8]) -> Option<&str> {
-    let is_plain = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._/~".contains(&byte);
+    let is_plain =
+        |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'/' | b'~');
     let all_plain = !spelling.is_empty() && spelling.iter().all(is_plain);
     std::str::from_utf8(spelling).ok().filter(|_| all_plain)
 }

@@ -66,7 +66,7 @@ impl PreSession {
     /// afterwards; `None` where it has none. The oldest of more than eight logins is given up.
     pub fn begin(&mut self, body: Option<Carriage>, now: u64) -> Result<i32, SealingError> {
         let mut random = [0; 4];
-        openssl::rand::rand_bytes(&mut random).map_err(SealingError::NoRandomness)?;
+        getrandom::fill(&mut random).map_err(SealingError::NoRandomness)?;
         let token = i32::from_be_bytes(random);
         if self.outstanding.len() >= OUTSTANDING_LIMIT {
             self.outstanding.remove(0);

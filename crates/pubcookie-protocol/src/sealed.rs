@@ -55,7 +55,7 @@ pub enum SealingError {
     NotAPrivateKey(#[from] openssl::error::ErrorStack),
     /// No random bytes.
     #[error("no random bytes for sealing a cookie: {0}")]
-    NoRandomness(openssl::error::ErrorStack),
+    NoRandomness(getrandom::Error),
     /// AES-GCM refused, which it only does for texts of many gigabytes.
     #[error("sealing a cookie failed")]
     Failed,
@@ -80,7 +80,7 @@ impl SealingKeys {
     /// base64.
     pub fn seal(&self, text: &[u8]) -> Result<String, SealingError> {
         let mut nonce = [0; NONCE_SIZE];
-        openssl::rand::rand_bytes(&mut nonce).map_err(SealingError::NoRandomness)?;
+        getrandom::fill(&mut nonce).map_err(SealingError::NoRandomness)?;
         let ciphertext = self
             .current
             .encrypt(&Nonce::<Aes256Gcm>::from(nonce), text)

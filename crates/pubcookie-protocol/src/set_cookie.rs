@@ -41,6 +41,11 @@ fn with_app_id(prefix: &str, app_id: &AppId) -> String {
     name
 }
 
+/// The names that an application's session cookie has: in the sealed format, and in the original's.
+pub fn session_names(app_id: &AppId) -> [String; 2] {
+    [session(app_id), legacy_session(app_id)]
+}
+
 /// `Set-Cookie` for a granting request, which the login server must be able to read.
 pub fn granting_request(encoded: &str, domain: Option<&CookieDomain>) -> String {
     shared(GRANTING_REQUEST, encoded, domain)
@@ -85,10 +90,12 @@ pub fn clear_pre_session() -> [String; 2] {
 
 /// `Set-Cookie` values that end an application's session, in both formats.
 pub fn clear_session(app_id: &AppId) -> [String; 2] {
-    [
-        cleared(&session(app_id), "clear", None),
-        cleared(&legacy_session(app_id), "clear", None),
-    ]
+    session_names(app_id).map(|name| clear_named_session(&name))
+}
+
+/// `Set-Cookie` that ends the session in the cookie of this name.
+pub fn clear_named_session(name: &str) -> String {
+    cleared(name, "clear", None)
 }
 
 const EXPIRED: &str = "Fri, 11-Jan-1990 00:00:01 GMT";

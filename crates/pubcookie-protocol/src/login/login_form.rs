@@ -286,7 +286,7 @@ const TRIED_LIMIT: usize = 32;
 
 fn new_browser() -> Result<String, SealingError> {
     let mut bits = [0; 16];
-    openssl::rand::rand_bytes(&mut bits).map_err(SealingError::NoRandomness)?;
+    getrandom::fill(&mut bits).map_err(SealingError::NoRandomness)?;
     Ok(URL_SAFE_NO_PAD.encode(bits))
 }
 
