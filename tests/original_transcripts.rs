@@ -22,10 +22,11 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 use original_transcripts::answer::Answer;
 use original_transcripts::aspect::{Aspect, Kind};
+use original_transcripts::clock::in_order;
 use original_transcripts::compare::{Difference, differences, unexplained};
 use original_transcripts::keys::Keys;
 use original_transcripts::on_purpose::{Change, Purpose, markdown, table};
-use original_transcripts::replay::replay;
+use original_transcripts::replay::{Partner, replay};
 use original_transcripts::site::{Servers, SessionFormat};
 use original_transcripts::transcript::{Response, Transcript};
 use testbed::PrivateDirectory;
@@ -36,20 +37,28 @@ fn ours_answers_as_the_original_did() -> Result<()> {
     assert_eq!(transcripts.len(), 32);
     let steps: usize = transcripts.iter().map(|transcript| transcript.steps.len()).sum();
     assert_eq!(steps, 353);
-    let replay_all = |format| -> Result<Vec<Difference>> {
+    let replay_all = |format, partner| -> Result<Vec<Difference>> {
         let servers = Servers::start(format)?;
         let mut differences = Vec::new();
-        for transcript in &transcripts {
-            differences.extend(replay(transcript, &servers, format)?);
+        for transcript in in_order(Transcript::all()?, &servers) {
+            differences.extend(replay(&transcript, &servers, format, partner)?);
         }
         Ok(differences)
     };
-    let (legacy, sealed) = thread::scope(|scope| {
-        let sealed = scope.spawn(|| replay_all(SessionFormat::Sealed));
-        (replay_all(SessionFormat::Legacy), sealed.join())
-    });
-    let mut differences = legacy?;
-    differences.extend(sealed.expect("the other replay has not panicked")?);
+    let runs = [
+        (SessionFormat::Sealed, Partner::Ours),
+        (SessionFormat::Legacy, Partner::Ours),
+        (SessionFormat::Legacy, Partner::Original),
+    ];
+    let differences = thread::scope(|scope| -> Result<Vec<Difference>> {
+        let runs = runs.map(|(format, partner)| scope.spawn(move || replay_all(format, partner)));
+        let mut differences = Vec::new();
+        for run in runs {
+            differences.extend(run.join().expect("a replay does not panic")?);
+        }
+        Ok(differences)
+    })?;
+
     let (unexplained, unused) = unexplained(&differences, table());
     let shown: Vec<String> = unexplained.iter().map(ToString::to_string).collect();
     ensure!(

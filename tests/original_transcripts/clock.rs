@@ -4,6 +4,13 @@ use super::answer::Answer;
 use super::site::Servers;
 use super::transcript::{Step, Transcript};
 
+/// The transcripts in the order in which they were recorded: a server's clock does not go back.
+pub fn in_order(transcripts: Vec<Transcript>, servers: &Servers) -> Vec<Transcript> {
+    let mut transcripts = transcripts;
+    transcripts.sort_by_key(|transcript| times(transcript, servers).first().copied());
+    transcripts
+}
+
 /// When each step happened, in Unix seconds: as a cookie or form of its answer says; else as the step before.
 pub fn times(transcript: &Transcript, servers: &Servers) -> Vec<u64> {
     let known: Vec<Option<u64>> = transcript.steps.iter().map(|step| time(step, servers)).collect();

@@ -1,5 +1,6 @@
 //! The keys of the recorded servers: what was written then can be read now, and the servers of the test have them too.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::fs::Permissions;
@@ -23,9 +24,12 @@ pub struct Keys {
     directory: PathBuf,
     verifying: Vec<(String, VerifyingCertificate)>,
     crypt: BTreeMap<String, CryptKey>,
+    /// What was opened before: it takes its time.
+    opened: RefCell<BTreeMap<String, Option<Opened>>>,
 }
 
 /// A cookie that was opened.
+#[derive(Clone)]
 pub struct Opened {
     pub cookie: Cookie,
     /// Whose key signed it.
@@ -51,6 +55,7 @@ impl Keys {
             directory: directory.to_owned(),
             verifying: Vec::new(),
             crypt: BTreeMap::new(),
+            opened: RefCell::default(),
         };
         fs::create_dir_all(keys.key_directory())?;
         for (host, files) in hosts {
@@ -94,23 +99,33 @@ impl Keys {
 
     /// What a cookie says, whoever made it for whomever; `None` for what no key opens.
     pub fn open(&self, text: &str) -> Option<Opened> {
+        let mut opened = self.opened.borrow_mut();
+        opened
+            .entry(text.to_owned())
+            .or_insert_with(|| self.try_all(text))
+            .clone()
+    }
+
+    fn try_all(&self, text: &str) -> Option<Opened> {
         let encrypted = EncryptedCookie::from_base64(text).ok()?;
         // AES in CBC mode fills whole blocks; two bytes of index follow.
         let encryptions: &[Encryption] = match decode_block(text).ok()?.len() % 16 {
             2 => &[Encryption::Aes, Encryption::AesDomain],
             _ => &[Encryption::Des],
         };
+        let certificates = || self.verifying.iter().map(|(_, certificate)| certificate);
         for (peer, key) in &self.crypt {
             for &encryption in encryptions {
-                for (signer, certificate) in &self.verifying {
-                    if let Ok(verified) = encrypted.open(encryption, key, peer, [certificate]) {
-                        return Some(Opened {
-                            cookie: verified.cookie,
-                            signer: signer.clone(),
-                            peer: peer.clone(),
-                            encryption,
-                        });
-                    }
+                if let Ok(verified) = encrypted.open(encryption, key, peer, certificates()) {
+                    let signed_by =
+                        |(_, certificate): &&(String, _)| verified.signed.verify([certificate]).is_ok();
+                    let (signer, _) = self.verifying.iter().find(signed_by)?;
+                    return Some(Opened {
+                        cookie: verified.cookie,
+                        signer: signer.clone(),
+                        peer: peer.clone(),
+                        encryption,
+                    });
                 }
             }
         }

@@ -15,11 +15,23 @@ use pubcookie_protocol::session_cookie::SessionCookies;
 
 use super::keys::GRANTING;
 use super::site::{Servers, SessionFormat};
+use super::transcript::Request;
 
 /// A cookie that no server set, as the `Cookie` header has it.
-pub fn made_again(name: &str, value: &str, host: &str, servers: &Servers, format: SessionFormat) -> String {
+pub fn made_again(
+    (name, value): (&str, &str),
+    request: &Request,
+    servers: &Servers,
+    format: SessionFormat,
+) -> String {
+    let host = request.url.host_str().unwrap_or_default();
+    let body = if request.form.is_some() {
+        BODY_GOES_ON
+    } else {
+        NO_BODY
+    };
     let made = match name {
-        "pubcookie_pre_s" => pre_session(value, host, servers),
+        "pubcookie_pre_s" => pre_session(value, body, host, servers),
         _ if name.starts_with("pubcookie_s_") && format == SessionFormat::Sealed => {
             session(value, host, servers)
         }
@@ -66,15 +78,21 @@ pub fn granted(host: &str, now: u64, servers: &Servers) -> Result<Granted> {
     })
 }
 
-fn pre_session(value: &str, host: &str, servers: &Servers) -> Option<String> {
-    let cookie = servers.keys.open(value)?.cookie;
+/// The pre-session of the login that a granting cookie answers; its body goes on by itself.
+pub fn pre_session_of(granting_cookie: &str, host: &str, servers: &Servers) -> Option<String> {
+    let cookie = servers.keys.open(granting_cookie)?.cookie;
     sealed_pre_session(
         cookie.pre_session_token,
         cookie.create_time,
-        NO_BODY,
+        BODY_GOES_ON,
         host,
         servers,
     )
+}
+
+fn pre_session(value: &str, body: u8, host: &str, servers: &Servers) -> Option<String> {
+    let cookie = servers.keys.open(value)?.cookie;
+    sealed_pre_session(cookie.pre_session_token, cookie.create_time, body, host, servers)
 }
 
 const BODY_GOES_ON: u8 = 0;

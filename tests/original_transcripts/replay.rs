@@ -14,24 +14,34 @@ use super::answer::{Answer, Facts, Form};
 use super::clock::times;
 use super::compare::{Difference, differences};
 use super::contents::{GRANTING_REQUEST, granting_request};
-use super::remake::{NO_GRANTING_COOKIE, granted, made_again};
+use super::remake::{NO_GRANTING_COOKIE, granted, made_again, pre_session_of};
 use super::site::{Sent, Servers, SessionFormat};
 use super::transcript::{Request, Step, Transcript};
 
 /// Fields whose values are new in each answer: where ours has another, it goes on in the place of the recorded one.
 const NEW_EACH_TIME: [&str; 4] = ["pubcookie_g_req", "pubcookie_g", "first_kiss", "pre_sess_tok"];
 
-/// Whether a request is for the reply URL.
-fn is_for_reply_url(request: &Request) -> bool {
-    request.url.path().trim_start_matches('/') == "PubCookie.reply"
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partner {
+    /// Our own servers: the browser carries what they gave it.
+    Ours,
+    /// The original: each server of ours is brought the cookies and granting requests that the recorded ones made.
+    Original,
 }
 
 /// Replays a transcript, and answers how ours differs.
-pub fn replay(transcript: &Transcript, servers: &Servers, format: SessionFormat) -> Result<Vec<Difference>> {
+pub fn replay(
+    transcript: &Transcript,
+    servers: &Servers,
+    format: SessionFormat,
+    partner: Partner,
+) -> Result<Vec<Difference>> {
     let times = times(transcript, servers);
     let mut browser = Browser {
         servers,
         format,
+        partner,
         ours: BTreeMap::new(),
         jar: BTreeMap::new(),
         recorded_cookies: cookies_set_in(transcript),
@@ -56,6 +66,9 @@ pub fn replay(transcript: &Transcript, servers: &Servers, format: SessionFormat)
             },
         ));
         browser.pages = Some((recorded.forms, ours.forms));
+        if partner == Partner::Original {
+            browser.ours.clear();
+        }
     }
     Ok(found)
 }
@@ -63,6 +76,7 @@ pub fn replay(transcript: &Transcript, servers: &Servers, format: SessionFormat)
 struct Browser<'a> {
     servers: &'a Servers,
     format: SessionFormat,
+    partner: Partner,
     /// Our value for each recorded one, by the name of the cookie or field.
     ours: BTreeMap<(String, String), String>,
     /// The cookies that our servers set, by host and name.
@@ -76,13 +90,17 @@ struct Browser<'a> {
 impl Browser<'_> {
     fn take(&mut self, step: &Step, time: u64) -> Result<Answer> {
         let request = &step.request;
-        if is_for_reply_url(request) {
+        if request.is_for_reply_url() {
             self.log_in_for_reply(request, time)?;
         }
-        if let Some(form) = self.submitted_form(request) {
+        if self.partner == Partner::Original {
+            self.begin_login_of(request);
+        }
+        let submits_ours = self.partner == Partner::Ours || request.is_login_form();
+        if let Some(form) = self.submitted_form(request).filter(|_| submits_ours) {
             return self.send(request, Some(form));
         }
-        if request.form.is_some() && is_login_form(request) {
+        if request.is_login_form() {
             return self.submit_made_up_login(request, time);
         }
         let body = request.form.is_some().then(|| self.body(request));
@@ -102,6 +120,19 @@ impl Browser<'_> {
             self.jar.insert(key, granted.pre_session);
         }
         Ok(())
+    }
+
+    /// The pre-session that the browser of ours would have: in the POST method that of the recording has none.
+    fn begin_login_of(&mut self, request: &Request) {
+        let fields = request.fields();
+        let cookies = request.cookies().into_iter();
+        let granting_cookie = cookies
+            .chain(fields.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+            .find(|(name, _)| *name == "pubcookie_g");
+        let host = request.url.host_str().unwrap_or_default();
+        if let Some(made) = granting_cookie.and_then(|(_, text)| pre_session_of(text, host, self.servers)) {
+            self.jar.insert((host.to_owned(), PRE_SESSION.to_owned()), made);
+        }
     }
 
     /// The recorded answer as it would have been to the granting cookie that ours was brought.
@@ -206,7 +237,7 @@ impl Browser<'_> {
         }
         let fields = request.fields().into_iter().map(|field| {
             let ours = self.ours.get(&field).filter(|ours| !ours.is_empty()).cloned();
-            let elsewhere = field.1 == NO_GRANTING_COOKIE && !is_for_reply_url(request);
+            let elsewhere = field.1 == NO_GRANTING_COOKIE && !request.is_for_reply_url();
             (field.0, ours.filter(|_| !elsewhere).unwrap_or(field.1))
         });
         urlencoded(fields)
@@ -220,7 +251,7 @@ impl Browser<'_> {
                 // Ours never set it, or cleared it.
                 Some("") => None,
                 Some(ours) => Some(format!("{}={ours}", self.our_name(host, name))),
-                None => Some(made_again(name, value, host, self.servers, self.format)),
+                None => Some(made_again((name, value), request, self.servers, self.format)),
             }
         });
         let besides = self
@@ -231,7 +262,7 @@ impl Browser<'_> {
         let cookies: Vec<String> = recorded.chain(besides).collect();
         let cookies = (!cookies.is_empty()).then(|| cookies.join("; "));
         let mut url = request.url.clone();
-        if request.form.is_none() && is_for_reply_url(request) && url.query().is_some() {
+        if request.form.is_none() && request.is_for_reply_url() && url.query().is_some() {
             let ours = |pair: (String, String)| match self.ours.get(&pair) {
                 Some(ours) => (pair.0, ours.clone()),
                 None => pair,
@@ -356,7 +387,7 @@ fn headers(request: &Request, cookies: Option<String>) -> Vec<(&str, String)> {
         .filter(|(name, _)| name != "Host" && name != "Cookie")
         .map(|(name, value)| (name.as_str(), value.clone()))
         .collect();
-    let from = if is_login_form(request) {
+    let from = if request.is_login_form() {
         "same-origin"
     } else {
         "same-site"
@@ -376,10 +407,6 @@ fn urlencoded(fields: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>
                 .map(|(name, value)| (line_ends(name.as_ref()), line_ends(value.as_ref()))),
         )
         .finish()
-}
-
-fn is_login_form(request: &Request) -> bool {
-    request.fields().iter().any(|(name, _)| name == "reply")
 }
 
 /// The cookies that the recorded servers set, by host and our name in either format.

@@ -112,6 +112,16 @@ impl Request {
             .collect()
     }
 
+    /// Whether it is for the reply URL.
+    pub fn is_for_reply_url(&self) -> bool {
+        self.url.path().trim_start_matches('/') == "PubCookie.reply"
+    }
+
+    /// Whether it posts a login form.
+    pub fn is_login_form(&self) -> bool {
+        self.fields().iter().any(|(name, _)| name == "reply")
+    }
+
     /// The body as it was sent.
     pub fn body(&self) -> Option<String> {
         let form = self.form.as_ref()?;
