@@ -371,6 +371,22 @@ fn rights_are_those_of_named_clients() {
 }
 
 #[test]
+fn what_is_listed_for_a_host_is_told() {
+    let mut permits = Permits::default();
+    assert!(permits.is_empty());
+    permits.push(Permit::parse(["node1.example.edu", "www.example.edu"]).unwrap());
+    permits.push(Permit::parse(["*.dept.example.edu"]).unwrap());
+    for (name, told) in [
+        ("node1.example.edu", true),
+        ("www.example.edu", true),
+        ("wiki.dept.example.edu", true),
+        (HOST, false),
+    ] {
+        assert_eq!(permits.permit_anybody(&host(name)), told, "{name}");
+    }
+}
+
+#[test]
 fn entries_that_say_nothing_are_refused() {
     assert_eq!(Permit::parse([]), Err(PermitError::NoClient));
     for entry in ["a/b", "*.", "**", "*example.edu", "a -x", "a *", "a *.b", "+put"] {

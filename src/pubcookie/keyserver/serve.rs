@@ -134,7 +134,7 @@ impl Keyserver {
         let path = self.permit_file(host)?;
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ServeError::File { path, error }),
-            _ if self.permits.permits.list(host) => Err(ServeError::Configured),
+            _ if self.permits.permits.permit_anybody(host) => Err(ServeError::Configured),
             _ => Ok(Reply::Done(format!("{host} is not permitted"))),
         }
     }

@@ -121,8 +121,13 @@ impl Permits {
         self.0.is_empty()
     }
 
-    /// Whether a host may have its own key by what is listed here.
-    pub fn list(&self, host: &HostName) -> bool {
+    /// Whether somebody may have a host's key by what is listed here: the host itself, or another.
+    pub fn permit_anybody(&self, host: &HostName) -> bool {
+        self.permit_itself(host) || self.0.iter().any(|permit| permit.hosts.contains(host))
+    }
+
+    /// Whether a host may have its own key.
+    fn permit_itself(&self, host: &HostName) -> bool {
         self.0.iter().any(|permit| permit.is_for(host))
     }
 
@@ -148,7 +153,7 @@ impl Permits {
         let refusal = match request {
             Request::GrantingCertificate => return Ok(()),
             Request::Fetch(host) | Request::Make(host) => {
-                let own = client.is(host) && (self.list(host) || permitted_since(host));
+                let own = client.is(host) && (self.permit_itself(host) || permitted_since(host));
                 let of_another = || {
                     self.0
                         .iter()
