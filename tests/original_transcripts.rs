@@ -15,6 +15,7 @@ mod original_transcripts {
     pub mod set_cookie;
     pub mod site;
     pub mod transcript;
+    pub mod wire;
 }
 
 use std::thread;
@@ -82,6 +83,9 @@ fn the_document_has_the_table() -> Result<()> {
     Ok(())
 }
 
+/// Transcript, step, the aspect that differs after it, and the change.
+type Edit<'a> = (&'a str, usize, &'a str, &'a dyn Fn(&mut Response));
+
 /// The comparison finds what is changed, and only that.
 #[test]
 fn a_change_is_a_difference() -> Result<()> {
@@ -95,7 +99,7 @@ fn a_change_is_a_difference() -> Result<()> {
         edit(&mut response);
         anyhow::Ok(Answer::recorded(&step.request.url, &response).facts(&keys, 1_795_290_576))
     };
-    let edits: [(&str, usize, &str, &dyn Fn(&mut Response)); 15] = [
+    let edits: [Edit<'_>; 15] = [
         ("get-aes-login", 0, "status", &|answer| {
             answer.line = "HTTP/1.1 302 Found".to_owned()
         }),

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, ensure};
 use openssl::base64::encode_block;
 use pubcookie_protocol::set_cookie::PRE_SESSION;
-use url::form_urlencoded::Serializer;
 
 use super::answer::{Answer, Facts, Form};
 use super::clock::times;
@@ -17,6 +16,7 @@ use super::contents::{GRANTING_REQUEST, granting_request};
 use super::remake::{NO_GRANTING_COOKIE, granted, made_again, pre_session_of};
 use super::site::{Sent, Servers, SessionFormat};
 use super::transcript::{Request, Step, Transcript};
+use super::wire::{headers, urlencoded};
 
 /// Fields whose values are new in each answer: where ours has another, it goes on in the place of the recorded one.
 const NEW_EACH_TIME: [&str; 4] = ["pubcookie_g_req", "pubcookie_g", "first_kiss", "pre_sess_tok"];
@@ -209,7 +209,7 @@ impl Browser<'_> {
                 ]),
             ),
         };
-        let body = body.map(|body| urlencoded(body));
+        let body = body.map(urlencoded);
         let page = self.servers.ask(&Sent {
             method: if body.is_some() { "POST" } else { "GET" },
             url: &request.url,
@@ -376,37 +376,6 @@ impl Browser<'_> {
             name.to_owned()
         }
     }
-}
-
-/// The recorded headers, with these cookies, and what today's browsers say of the page that it comes from: a login form
-/// is submitted from the login server's own, the rest from a page of the same site.
-fn headers(request: &Request, cookies: Option<String>) -> Vec<(&str, String)> {
-    let mut headers: Vec<_> = request
-        .headers
-        .iter()
-        .filter(|(name, _)| name != "Host" && name != "Cookie")
-        .map(|(name, value)| (name.as_str(), value.clone()))
-        .collect();
-    let from = if request.is_login_form() {
-        "same-origin"
-    } else {
-        "same-site"
-    };
-    headers.push(("Sec-Fetch-Site", from.to_owned()));
-    headers.extend(cookies.map(|cookies| ("Cookie", cookies)));
-    headers
-}
-
-/// What a browser makes of fields: every line end is sent as CR LF.
-fn urlencoded(fields: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>) -> String {
-    let line_ends = |text: &str| text.replace("\r\n", "\n").replace('\n', "\r\n");
-    Serializer::new(String::new())
-        .extend_pairs(
-            fields
-                .into_iter()
-                .map(|(name, value)| (line_ends(name.as_ref()), line_ends(value.as_ref()))),
-        )
-        .finish()
 }
 
 /// The cookies that the recorded servers set, by host and our name in either format.

@@ -13,7 +13,13 @@ pub const TABLE: &[Purpose] = &[
         what: "protection of cookies",
         changes: &[
             change(Kind::CookieProtection, "pubcookie_g_req", NONE, Some("HttpOnly")),
-            change(Kind::CookieProtection, "pubcookie_g", NONE, Some("HttpOnly*")),
+            change(Kind::CookieProtection, "pubcookie_g", NONE, Some("HttpOnly")),
+            change(
+                Kind::CookieProtection,
+                "pubcookie_g",
+                NONE,
+                Some("HttpOnly; SameSite=Lax"),
+            ),
             change(
                 Kind::CookieProtection,
                 "pubcookie_l",

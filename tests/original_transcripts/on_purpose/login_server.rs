@@ -127,10 +127,16 @@ pub const TABLE: &[Purpose] = &[
     Purpose {
         at: &[("login-server-cases", &[36, 38, 67])],
         what: "spelling of the way back",
-        changes: &[goes_on(
-            "by refresh to https://app1.example.edu:18444/*",
-            "by refresh to https://app1.example.edu:18444/*",
-        )],
+        changes: &[
+            goes_on(
+                "by refresh to https://app1.example.edu:18444/s/a%3Ab%27c%3Cd%3E%60%23x",
+                "by refresh to https://app1.example.edu:18444/s/a:b'c%3Cd%3E%60%23x",
+            ),
+            goes_on(
+                "by refresh to https://app1.example.edu:18444/secure/x?a=1&b=%22%3C%3E%27%3A%23",
+                "by refresh to https://app1.example.edu:18444/secure/x?a=1&b=%22%3C%3E%27:%23",
+            ),
+        ],
         why: "Only what would end the path or the query is percent-encoded.",
     },
     Purpose {

@@ -58,7 +58,18 @@ pub const TABLE: &[Purpose] = &[
         at: &[("reply-handler", &[15, 16, 19, 25])],
         what: "spelling of destinations",
         changes: &[
-            goes_on("by redirect to *", "by redirect to *"),
+            goes_on(
+                "by redirect to https://app2.example.edu:18445/s/%22%3C%3E:%3B%3F%%3D&x%20y",
+                "by redirect to https://app2.example.edu:18445/s/%22%3C%3E:;%3F%=&x%20y",
+            ),
+            goes_on(
+                "by redirect to https://app2.example.edu:18445/s/a:b",
+                "by redirect to https://app2.example.edu:18445/s/a%3Ab",
+            ),
+            goes_on(
+                "by redirect to https://app2.example.edu:18445/s?a=%22%3C%3E%28%29:%3B%27&b=%22",
+                "by redirect to https://app2.example.edu:18445/s?a=%22%3C%3E():;%27&b=%22",
+            ),
             change(
                 Kind::Form,
                 "",
