@@ -3,8 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -15,6 +13,7 @@ use openssl::x509::X509;
 use pubcookie_protocol::app_id::AppServerId;
 use pubcookie_protocol::sealed::{self, Purpose, SealingKeys};
 use serde::Deserialize;
+use testbed::write_file;
 
 /// The name under which the file has the login server's granting key.
 pub const GRANTING: &str = "pubcookie_granting";
@@ -62,10 +61,10 @@ impl Keys {
             let certificate = X509::from_der(&decode_block(&files.certificate_der)?)?.to_pem()?;
             let key = PKey::private_key_from_der(&decode_block(&files.private_key_pkcs8_der)?)?;
             fs::write(keys.certificate(&host), &certificate)?;
-            write_secret(&keys.private_key(&host), &key.private_key_to_pem_pkcs8()?)?;
+            write_file(&keys.private_key(&host), 0o600, &key.private_key_to_pem_pkcs8()?)?;
             if let Some(crypt_key) = &files.crypt_key {
                 let crypt_key = decode_block(crypt_key)?;
-                write_secret(&keys.key_directory().join(&host), &crypt_key)?;
+                write_file(&keys.key_directory().join(&host), 0o600, &crypt_key)?;
                 let crypt_key = CryptKey::from_bytes(&crypt_key).context("a short key file")?;
                 keys.crypt.insert(host.clone(), crypt_key);
             }
@@ -131,9 +130,4 @@ impl Keys {
         }
         None
     }
-}
-
-fn write_secret(file: &Path, secret: &[u8]) -> Result<()> {
-    fs::write(file, secret)?;
-    Ok(fs::set_permissions(file, Permissions::from_mode(0o600))?)
 }

@@ -15,7 +15,7 @@ use openssl::base64::encode_block;
 use openssl::sha::sha1;
 use testbed::application;
 use testbed::httpd::{Httpd, Mpm};
-use testbed::{PrivateDirectory, free_port};
+use testbed::{PrivateDirectory, free_port, write_file};
 use url::Url;
 
 use super::answer::Answer;
@@ -158,9 +158,7 @@ impl Servers {
 
     /// Sets the servers' clock, in Unix seconds. It stands still until it is set again.
     pub fn set_clock(&self, time: u64) -> Result<()> {
-        let next = self.clock.with_extension("next");
-        fs::write(&next, time.to_string())?;
-        Ok(fs::rename(next, &self.clock)?)
+        write_file(&self.clock, 0o644, time.to_string().as_bytes())
     }
 
     pub fn ask(&self, request: &Sent<'_>) -> Result<Answer> {
@@ -217,12 +215,11 @@ fn documents(directory: &PrivateDirectory) -> Result<PathBuf> {
         "reauth",
     ];
     for page in pages {
-        fs::create_dir(documents.join(page))?;
-        fs::write(documents.join(page).join("index.html"), page)?;
+        directory.make_directory(&format!("documents/{page}"), 0o755)?;
+        directory.write(&format!("documents/{page}/index.html"), 0o644, page)?;
     }
     // As old as the recorded one: its ETag is size and time.
-    let file = documents.join("secure/1k.txt");
-    fs::write(&file, "x".repeat(1024))?;
+    let file = directory.write("documents/secure/1k.txt", 0o644, "x".repeat(1024))?;
     let modified = UNIX_EPOCH + Duration::from_micros(0x6_60ce_9f4b_9736);
     fs::File::options()
         .write(true)
