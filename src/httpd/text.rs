@@ -28,7 +28,7 @@ pub fn with_terminated<T>(text: &str, call: impl FnOnce(&CStr) -> T) -> T {
         Some(room) => room.copy_from_slice(text.as_bytes()),
         None => return call(&terminated(text)),
     }
-    match CStr::from_bytes_until_nul(&buffer) {
+    match CStr::from_bytes_with_nul(&buffer[..=text.len()]) {
         Ok(lent) => call(lent),
         Err(_) => call(&terminated(text)),
     }

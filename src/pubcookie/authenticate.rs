@@ -149,7 +149,8 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
     if state::is_answered(request) {
         return Outcome::Done;
     }
-    if matches!(Protection::of(request), Ok(Protection::Flavour(..))) {
+    let is_ours = || matches!(Protection::of(request), Ok(Protection::Flavour(..)));
+    if state::login(request).is_some() || is_ours() {
         // httpd authenticates nobody anew where the place is the same as before the redirect.
         if state::comes_of_favicon(request) && state::login(request).is_none() {
             return refuse(request, "only the favicon itself needs no login");

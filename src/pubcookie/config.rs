@@ -178,7 +178,7 @@ pub struct DirectoryConfig {
     /// `PubcookieAuthType`.
     pub auth_type: Option<String>,
     /// `PubcookieAppID`, of each place around this one and of this one, the outermost first.
-    pub app_ids: Vec<AppId>,
+    pub app_ids: Arc<[AppId]>,
     /// `PubcookieCatenateAppIDs`.
     pub catenate_app_ids: Option<bool>,
     /// `PubcookieInactiveExpire`.
@@ -205,7 +205,7 @@ impl Config for DirectoryConfig {
     fn merged(&self, outer: &Self) -> Self {
         DirectoryConfig {
             auth_type: inner_or(&self.auth_type, &outer.auth_type),
-            app_ids: [outer.app_ids.as_slice(), &self.app_ids].concat(),
+            app_ids: joined(&outer.app_ids, &self.app_ids),
             catenate_app_ids: self.catenate_app_ids.or(outer.catenate_app_ids),
             inactive_expire: self.inactive_expire.or(outer.inactive_expire),
             hard_expire: self.hard_expire.or(outer.hard_expire),
@@ -222,6 +222,15 @@ impl Config for DirectoryConfig {
 
 fn inner_or<T: Clone>(inner: &Option<T>, outer: &Option<T>) -> Option<T> {
     inner.as_ref().or(outer.as_ref()).cloned()
+}
+
+/// Both lists, made anew only where both have something: most requests merge one with an empty one.
+fn joined<T: Clone>(outer: &Arc<[T]>, inner: &Arc<[T]>) -> Arc<[T]> {
+    match (outer.is_empty(), inner.is_empty()) {
+        (true, _) => inner.clone(),
+        (_, true) => outer.clone(),
+        _ => [&outer[..], inner].concat().into(),
+    }
 }
 
 fn inner_list_or<T: Clone>(inner: &[T], outer: &[T]) -> Vec<T> {

@@ -204,7 +204,7 @@ pub fn clear_granting(domain: Option<&CookieDomain>) -> Vec<String> {
 /// `PubcookieAppID`, else the directory of the request's path; under `PubcookieCatenateAppIDs` the one after the other.
 pub fn app_id(request: &Request<'_>) -> AppId {
     let place = request.directory_config::<Pubcookie>();
-    let configured = place.map_or(&[][..], |place| &place.app_ids);
+    let configured = place.map_or(&[][..], |place| &place.app_ids[..]);
     let catenated = place.and_then(|place| place.catenate_app_ids) == Some(true);
     match configured.last() {
         None => directory_id(request),

@@ -25,7 +25,7 @@ impl DirectoryConfig {
     }
 }
 
-/// Lets no client pretend to a realm.
+/// Lets no client pretend to a realm, by a header or by what became of it.
 pub fn remove_headers(request: &Request<'_>) {
     let headers = request.headers();
     for (name, _) in headers.entries() {
@@ -33,6 +33,7 @@ pub fn remove_headers(request: &Request<'_>) {
             headers.remove(&name.to_string_lossy());
         }
     }
+    request.environment().remove(VARIABLE);
 }
 
 /// Tells authorization and the application the realm of the user, who may have been taken over from the request before.
@@ -40,8 +41,7 @@ pub fn show(request: &Request<'_>) {
     let user = request.user().ok().flatten();
     let login = user.and_then(|user| state::logins_of(request, user).next());
     let realm = login.and_then(|login| UserInRealm::of(&login.session.user).realm);
-    match realm {
-        Some(realm) => request.environment().set(VARIABLE, realm),
-        None => request.environment().remove(VARIABLE),
+    if let Some(realm) = realm {
+        request.environment().set(VARIABLE, realm);
     }
 }

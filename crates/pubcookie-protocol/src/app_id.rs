@@ -121,6 +121,14 @@ macro_rules! id {
                 $id::configured(&name)
             }
 
+            /// The same, from a spelling that is probably this ID's own.
+            pub fn from_similar(&self, spelling: &[u8]) -> Result<$id, IdError> {
+                if spelling == self.0.as_bytes() {
+                    return Ok(self.clone());
+                }
+                $id::from_encoded(spelling)
+            }
+
             /// The encoded spelling.
             pub fn as_str(&self) -> &str {
                 &self.0

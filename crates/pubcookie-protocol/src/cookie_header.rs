@@ -46,11 +46,17 @@ struct Pair<'a> {
 
 /// `name=value` pairs (RFC 6265, section 4.2.1). A value is taken as it is, with the quotes that it may have.
 fn pairs(header: &[u8]) -> impl Iterator<Item = Pair<'_>> {
-    let mut begin = 0;
-    let ends = memchr::memchr_iter(b';', header).chain([header.len()]);
-    ends.filter_map(move |end| {
-        let part = &header[begin..end];
-        let begin = std::mem::replace(&mut begin, end + 1);
+    let mut next = Some(0);
+    let parts = std::iter::from_fn(move || {
+        let begin = next?;
+        let length = memchr::memchr(b';', &header[begin..]);
+        next = length.map(|length| begin + length + 1);
+        Some((
+            begin,
+            &header[begin..length.map_or(header.len(), |length| begin + length)],
+        ))
+    });
+    parts.filter_map(|(begin, part)| {
         let equals = memchr::memchr(b'=', part)?;
         Some(Pair {
             name: part[..equals].trim_ascii(),

@@ -3,7 +3,8 @@
 //! AES-256-GCM under keys derived with HKDF-SHA256 (RFC 5869) from the *private* session key. The shared key file
 //! would not do: the login server, the keyserver and every holder of a wildcard key have it and could make sessions.
 
-use aes_gcm::aead::{Aead, Nonce};
+use crate::app_id::AppServerId;
+use aes_gcm::aead::{Aead, AeadInOut, Nonce};
 use aes_gcm::{Aes256Gcm, KeyInit};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -30,11 +31,12 @@ pub struct Context<'a> {
     /// The canonical server name; case does not count.
     pub server_name: &'a str,
     /// The app server ID; case does not count.
-    pub app_server_id: &'a crate::app_id::AppServerId,
+    pub app_server_id: &'a AppServerId,
 }
 
 /// The key that seals, and the one before it, which still opens. Both are wiped from memory when dropped.
 pub struct SealingKeys {
+    app_server_id: AppServerId,
     current: Aes256Gcm,
     previous: Option<Aes256Gcm>,
 }
@@ -71,9 +73,15 @@ impl SealingKeys {
     ) -> Result<SealingKeys, SealingError> {
         let key = |pem| derive_key(pem, purpose, context);
         Ok(SealingKeys {
+            app_server_id: context.app_server_id.clone(),
             current: key(current)?,
             previous: previous.map(key).transpose()?,
         })
+    }
+
+    /// The app server that they were derived for.
+    pub fn app_server_id(&self) -> &AppServerId {
+        &self.app_server_id
     }
 
     /// Seals with a random nonce: base64url of nonce, ciphertext and tag, 38 characters longer than the text's own
@@ -93,20 +101,21 @@ impl SealingKeys {
         if sealed.len() > SEALED_LIMIT {
             return None;
         }
-        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_SIZE>()?;
-        let nonce = Nonce::<Aes256Gcm>::from(*nonce);
-        let open = |key: &Aes256Gcm| key.decrypt(&nonce, ciphertext).ok().map(Zeroizing::new);
-        match open(&self.current) {
-            Some(bytes) => Some(Opened {
-                bytes,
-                under_previous_key: false,
-            }),
-            None => open(self.previous.as_ref()?).map(|bytes| Opened {
-                bytes,
-                under_previous_key: true,
-            }),
-        }
+        let mut bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(sealed).ok()?);
+        let under_previous_key = if open_in_place(&self.current, &mut bytes) {
+            false
+        } else if open_in_place(self.previous.as_ref()?, &mut bytes) {
+            true
+        } else {
+            return None;
+        };
+        let end = bytes.len() - TAG_SIZE;
+        bytes.truncate(end);
+        bytes.drain(..NONCE_SIZE);
+        Some(Opened {
+            bytes,
+            under_previous_key,
+        })
     }
 }
 
@@ -121,6 +130,19 @@ impl fmt::Debug for SealingKeys {
 /// The longest sealed value that is looked at, in bytes: more than a browser keeps.
 const SEALED_LIMIT: usize = 4096;
 const NONCE_SIZE: usize = 12;
+const TAG_SIZE: usize = 16;
+
+/// Opens the ciphertext between nonce and tag where it stands. Where that fails, it stays as it is.
+fn open_in_place(key: &Aes256Gcm, sealed: &mut [u8]) -> bool {
+    let Some((nonce, rest)) = sealed.split_first_chunk_mut::<NONCE_SIZE>() else {
+        return false;
+    };
+    let Some((ciphertext, tag)) = rest.split_last_chunk_mut::<TAG_SIZE>() else {
+        return false;
+    };
+    key.decrypt_inout_detached(&(*nonce).into(), &[], ciphertext.into(), &(*tag).into())
+        .is_ok()
+}
 
 fn derive_key(pem: &[u8], purpose: Purpose, context: Context<'_>) -> Result<Aes256Gcm, SealingError> {
     // The callback keeps OpenSSL from asking for a pass phrase at the terminal.
@@ -145,7 +167,6 @@ fn derive_key(pem: &[u8], purpose: Purpose, context: Context<'_>) -> Result<Aes2
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app_id::AppServerId;
     use openssl::rsa::Rsa;
     use proptest::prelude::*;
     use std::sync::LazyLock;

@@ -141,7 +141,7 @@ fn read_sealed(keys: &SealingKeys, header: &[u8], app_id: &AppId, outdated: bool
         .take(TRIED_LIMIT)
         .filter_map(|value| {
             let opened = keys.open(value)?;
-            let session = from_bytes(&opened.bytes)?;
+            let session = from_bytes(&opened.bytes, app_id, keys.app_server_id())?;
             Some(FoundSession {
                 session,
                 outdated: outdated || opened.under_previous_key,
@@ -227,7 +227,8 @@ fn to_bytes(session: &Session) -> Zeroizing<Vec<u8>> {
     bytes.into()
 }
 
-fn from_bytes(bytes: &[u8]) -> Option<Session> {
+/// The session that was sealed, most likely one with this application of this app server.
+fn from_bytes(bytes: &[u8], likely_app: &AppId, likely_server: &AppServerId) -> Option<Session> {
     let (&[LAYOUT, creds, reauthenticated @ 0..=1], rest) = bytes.split_first_chunk()? else {
         return None;
     };
@@ -237,8 +238,8 @@ fn from_bytes(bytes: &[u8]) -> Option<Session> {
     let (app_id, user) = length_and_text(rest)?;
     Some(Session {
         user: std::str::from_utf8(user).ok()?.into(),
-        app_id: AppId::from_encoded(app_id).ok()?,
-        app_server_id: AppServerId::from_encoded(app_server_id).ok()?,
+        app_id: likely_app.from_similar(app_id).ok()?,
+        app_server_id: likely_server.from_similar(app_server_id).ok()?,
         creds: Creds::from_digit(creds)?,
         reauthenticated: reauthenticated == 1,
         create_time: u64::from_be_bytes(*create_time),

@@ -32,11 +32,11 @@ fn with_app_id(prefix: &str, app_id: &AppId) -> String {
     let id = app_id.as_str();
     let mut name = String::with_capacity(prefix.len() + id.len());
     name.push_str(prefix);
-    for (position, segment) in id.split('/').enumerate() {
+    for (position, segment) in id.as_bytes().split(|&byte| byte == b'/').enumerate() {
         if position > 0 {
             name.push('_');
         }
-        name.extend(percent_encoding::utf8_percent_encode(segment, NOT_IN_NAME));
+        name.extend(percent_encoding::percent_encode(segment, NOT_IN_NAME));
     }
     name
 }

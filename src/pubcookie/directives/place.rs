@@ -14,7 +14,7 @@ pub fn auth_type(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arg
 
 /// `PubcookieAppID`.
 pub fn app_id(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
-    config.app_ids = vec![AppId::configured(arguments.get(0)?).map_err(text)?];
+    config.app_ids = [AppId::configured(arguments.get(0)?).map_err(text)?].into();
     Ok(())
 }
 
