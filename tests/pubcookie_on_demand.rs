@@ -40,6 +40,25 @@ const PLACES: &str = r#"
     PubcookieAppID demo
     PubcookieOnDemand grades "Require user alice"
 </Location>
+<Location /wide>
+    PubcookieAppID demo
+    PubcookieOnDemand grades "AuthType webiso, Require valid-user, PubcookieNoPrompt on"
+</Location>
+<Location /wide/bobs>
+    AuthType webiso
+    Require user bob
+</Location>
+<Location /wide/users>
+    AuthType webiso
+    Require valid-user
+</Location>
+<Location /wide/stronger>
+    AuthType uwsecurid
+    Require valid-user
+</Location>
+<Location /wide/closed>
+    Require all denied
+</Location>
 "#;
 
 /// Directories with an .htaccess at `/files/<name>/`: what they may say, and what they say.
@@ -168,7 +187,8 @@ fn the_cookie_decides_what_a_place_says() -> Result<()> {
         alice_with("grades"),
         "two lines of Require: one of them is enough"
     );
-    assert_eq!(seen(&ask(&browser, &site.url("/weaker"))?)?, alice_with("grades"));
+    // Who is let in without the cookie, and by what it asks for: both hold.
+    assert_eq!(ask(&browser, &site.url("/weaker"))?.status, 401);
 
     let bobs = browser_asking_for(site, "marks")?;
     let refused = site.log_in(&bobs, "/demand/page")?;
@@ -183,6 +203,35 @@ fn the_cookie_decides_what_a_place_says() -> Result<()> {
     let both = browser_asking_for(site, "x")?;
     both.set_cookie(&site.url("/demand/"), "OnDemandKey=grades; path=/demand; secure")?;
     assert!(begin_login(&both, &site.url("/demand/page")).is_ok());
+    Ok(())
+}
+
+#[test]
+fn no_key_of_a_wide_place_opens_a_narrower_one() -> Result<()> {
+    let site = site();
+    let nobody = browser_asking_for(site, "grades")?;
+    let page = nobody.get(&site.url("/wide/page"))?;
+    assert_eq!(
+        seen(&page)?,
+        (None, Some("grades".to_owned())),
+        "{}",
+        page.story()
+    );
+    let page = nobody.get(&site.url("/wide/users"))?;
+    assert!(page.form_with("pass").is_ok(), "{}", page.story());
+
+    let browser = browser_asking_for(site, "grades")?;
+    browser.set_cookie(&site.url("/"), &session_cookie(site, 10, 10)?)?;
+    assert_eq!(
+        seen(&ask(&browser, &site.url("/wide/page"))?)?,
+        alice_with("grades")
+    );
+    let users = ask(&browser, &site.url("/wide/users"))?;
+    assert_eq!(seen(&users)?, (Some(USER.to_owned()), None));
+    assert_eq!(ask(&browser, &site.url("/wide/bobs"))?.status, 401);
+    assert_eq!(ask(&browser, &site.url("/wide/closed"))?.status, 403);
+    let stronger = begin_login(&browser, &site.url("/wide/stronger"))?;
+    assert_eq!(stronger.creds.digit(), b'3');
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use pubcookie_protocol::cookie_header;
 use pubcookie_protocol::on_demand::{self, Key};
 
 use super::{Pubcookie, state};
-use crate::httpd::{Arguments, NestedConfiguration, Outcome, Request};
+use crate::httpd::{Arguments, NestedConfiguration, Outcome, Request, log};
 
 /// What a place says on demand, by key.
 #[derive(Clone, Default)]
@@ -33,6 +33,9 @@ impl OnDemand {
         for text in texts {
             for directive in on_demand::directives(text).map_err(|problem| problem.to_string())? {
                 waiting.read(arguments, directive.name, directive.arguments)?;
+                if directive.name.eq_ignore_ascii_case("Require") {
+                    waiting.require_besides(arguments)?;
+                }
             }
         }
         Ok(())
@@ -62,6 +65,17 @@ pub fn apply(request: &Request<'_>) -> Outcome {
         return Outcome::Status(500);
     };
     if let Some((key, waiting)) = place.on_demand.asked_for(request) {
+        if !may_apply(request, waiting) {
+            log!(
+                Pubcookie,
+                *request,
+                Info,
+                "PubcookieOnDemand {} does nothing here: this place is protected without it, by an AuthType that the \
+                 section with the directive does not say",
+                key.as_str()
+            );
+            return Outcome::Declined;
+        }
         request.environment().set(on_demand::VARIABLE, key.as_str());
         let is_applied = request.origins().any(|origin| {
             state::applied_on_demand(&origin).is_some_and(|applied| request.apply_as_to_origin(applied))
@@ -71,4 +85,18 @@ pub fn apply(request: &Request<'_>) -> Outcome {
         }
     }
     Outcome::Declined
+}
+
+/// Anybody can bring the cookie: what a wide place says on demand takes nothing away from a narrower one that is
+/// protected without it.
+fn may_apply(request: &Request<'_>, waiting: &NestedConfiguration) -> bool {
+    fn protection<'r>(request: &Request<'r>) -> [Option<&'r str>; 2] {
+        let ours = request.directory_config::<Pubcookie>();
+        [
+            request.configured_authentication_type(),
+            ours.and_then(|place| place.auth_type.as_deref()),
+        ]
+    }
+    let here = protection(request);
+    here == [None, None] || here == request.in_section_of(waiting, protection)
 }
