@@ -38,6 +38,19 @@ pub enum JavaScript {
 impl Chromium {
     /// Starts one. It takes the certificates of any authority: what it shows of TLS is not what is tested with it.
     pub fn start(java_script: JavaScript) -> Result<Self> {
+        match java_script {
+            JavaScript::On => Chromium::with_blocked(&[]),
+            JavaScript::Off => Chromium::with_blocked(&["javascript"]),
+        }
+    }
+
+    /// Starts one whose user blocks all cookies.
+    pub fn without_cookies() -> Result<Self> {
+        Chromium::with_blocked(&["cookies"])
+    }
+
+    /// Starts one whose user has blocked these content settings.
+    fn with_blocked(settings: &[&str]) -> Result<Self> {
         let profile = PrivateDirectory::new("chromium")?;
         let port = free_port()?;
         let mut command = Command::new("chromedriver");
@@ -53,7 +66,7 @@ impl Chromium {
             std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
         })?;
         let driver = runtime
-            .block_on(WebDriver::new(&server, capabilities(&profile, java_script)?))
+            .block_on(WebDriver::new(&server, capabilities(&profile, settings)?))
             .with_context(|| {
                 format!(
                     "chromedriver starts no Chromium; its log is {}",
@@ -98,16 +111,28 @@ impl Chromium {
     }
 
     /// Types into the field that `selector` selects, in place of what is there.
+    ///
+    /// # Errors
+    /// It holds something else afterwards.
     pub fn fill_in(&self, selector: &str, text: &str) -> Result<()> {
         let field = self.wait_for(selector)?;
         self.wait(field.clear())?;
-        self.wait(field.send_keys(text))
+        self.wait(field.send_keys(text))?;
+        let typed = self.wait(field.prop("value"))?.unwrap_or_default();
+        ensure!(
+            typed == text,
+            "{selector} holds {typed:?} after {text:?} was typed"
+        );
+        Ok(())
     }
 
-    /// Clicks on what `selector` selects.
+    /// Clicks on what `selector` selects and leads to another page, and waits until this one has gone.
     pub fn click(&self, selector: &str) -> Result<()> {
         let element = self.wait_for(selector)?;
-        self.wait(element.click())
+        self.wait(element.click())?;
+        let gone = element.wait_until().wait(LIMIT, Duration::from_millis(50));
+        self.wait(gone.stale())
+            .with_context(|| format!("a click on {selector} leads nowhere: {}", self.shown()))
     }
 
     /// Runs a script in the page that is shown, as its author could have.
@@ -166,7 +191,7 @@ impl Drop for Chromium {
     }
 }
 
-fn capabilities(profile: &PrivateDirectory, java_script: JavaScript) -> Result<ChromeCapabilities> {
+fn capabilities(profile: &PrivateDirectory, blocked: &[&str]) -> Result<ChromeCapabilities> {
     let mut capabilities = DesiredCapabilities::chrome();
     capabilities.accept_insecure_certs(true)?;
     for argument in [
@@ -181,9 +206,14 @@ fn capabilities(profile: &PrivateDirectory, java_script: JavaScript) -> Result<C
         capabilities.add_arg(argument)?;
     }
     capabilities.add_arg(&format!("--user-data-dir={}", profile.join("profile").display()))?;
-    if java_script == JavaScript::Off {
-        let blocked = serde_json::json!({ "profile.managed_default_content_settings.javascript": 2 });
-        capabilities.add_experimental_option("prefs", blocked)?;
+    let mut preferences = serde_json::Map::new();
+    for setting in blocked {
+        // 2 is CONTENT_SETTING_BLOCK.
+        preferences.insert(
+            format!("profile.managed_default_content_settings.{setting}"),
+            2.into(),
+        );
     }
+    capabilities.add_experimental_option("prefs", preferences)?;
     Ok(capabilities)
 }
