@@ -76,17 +76,17 @@ fn warn_of_logins_that_cannot_work(config: &ServerConfig, server: Server<'_>) {
         return;
     };
     let host = login.host().name();
-    let shared = match config.domain(name) {
-        Some(domain) => domain.covers(host) && domain.covers(name),
-        None => host == name,
+    let (shared, domain) = match config.domain(name) {
+        Some(domain) => (domain.covers(host) && domain.covers(name), domain.to_string()),
+        None => (host == name, "no domain".to_owned()),
     };
     if config.login_method.unwrap_or_default() == LoginMethod::Get && !shared {
         log!(
             Pubcookie,
             server,
             Warning,
-            "PubcookieDomain: {name} and the login server {host} share no domain, so that logins by GET cannot work; \
-             say PubcookieLoginMethod POST"
+            "PubcookieDomain: {domain} does not cover both this server, {name}, and the login server, {host}, so that logins by \
+             GET cannot work; name a domain that both are in, or say PubcookieLoginMethod POST at the application server"
         );
     }
 }
