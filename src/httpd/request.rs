@@ -204,9 +204,13 @@ impl<'r> Request<'r> {
     /// Whether the connection is TLS, or ServerName says that a terminator of TLS stands in front. Headers of
     /// the request are not asked.
     pub fn is_https(&self) -> bool {
+        self.is_tls() || self.server().declared_scheme() == Some("https")
+    }
+
+    /// Whether the connection is TLS.
+    pub fn is_tls(&self) -> bool {
         // SAFETY: the connection lives while the request does.
-        let tls = unsafe { ffi::ap_ssl_conn_is_ssl(self.record().connection) != 0 };
-        tls || self.server().declared_scheme() == Some("https")
+        unsafe { ffi::ap_ssl_conn_is_ssl(self.record().connection) != 0 }
     }
 
     /// The port that the client is told: ServerName's, else that of the connection.

@@ -61,9 +61,19 @@ pub fn start(request: &Request<'_>, place: &Place<'_>, reason: Reason, trip: Tri
 fn is_at_alias(request: &Request<'_>) -> bool {
     let canonical = server_name::of(request);
     matches!(request.method(), "GET" | "HEAD")
-        && request
-            .host_name()
+        && name_in_browser(request)
             .is_some_and(|name| !name.eq_ignore_ascii_case(canonical) && request.is_configured_name(name))
+}
+
+/// The host name that the browser used, where that can be known: a proxy in front may call us by an alias that nobody
+/// else uses, and every redirect would come back by it. What a browser pretends here changes its own way alone.
+fn name_in_browser<'a>(request: &'a Request<'_>) -> Option<&'a str> {
+    match request.header("X-Forwarded-Host") {
+        // The first proxy is the one that the browser spoke to.
+        Some(hosts) => hosts.split([',', ':']).next().map(str::trim),
+        None if request.is_tls() => request.host_name(),
+        None => None,
+    }
 }
 
 fn send_to_canonical_name(request: &Request<'_>, host: &Host, target: &Target) -> Outcome {
