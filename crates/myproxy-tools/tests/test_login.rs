@@ -224,6 +224,16 @@ fn a_wrong_password_is_the_users() {
 }
 
 #[test]
+fn no_password_follows_a_redirect_to_another_server() {
+    let elsewhere =
+        "<If \"%{REQUEST_METHOD} == 'POST'\">\nRedirect 307 / https://elsewhere.localhost/\n</If>";
+    let site = Site::builder().login_configuration(elsewhere).start().unwrap();
+    let said = try_login(site.authority(), &site.url("/app"), PASSWORD);
+    let what = said.problem("PubcookieLogin");
+    assert!(what.contains("no password was sent there"), "{what}");
+}
+
+#[test]
 fn servers_that_are_not_there_or_not_trusted() {
     let authority = site().authority();
     let unused = TcpListener::bind("127.0.0.1:0")

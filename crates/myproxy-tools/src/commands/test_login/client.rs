@@ -40,6 +40,8 @@ pub struct Request {
     pub url: Url,
     /// The form to post, encoded; without one it is a GET.
     pub form: Option<Zeroizing<String>>,
+    /// Whether that form holds the password.
+    pub holds_password: bool,
     /// The page that led here, and whether it lets itself be named.
     pub page: Option<(Url, bool)>,
 }
@@ -257,6 +259,7 @@ impl Request {
         Request {
             url,
             form: None,
+            holds_password: false,
             page: None,
         }
     }

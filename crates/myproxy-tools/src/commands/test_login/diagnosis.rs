@@ -66,6 +66,15 @@ pub fn problem(journey: &Journey) -> Option<Finding> {
             ),
             remedy: Remedy::new(&["PubcookieLogin"], "see what answers at PubcookieLogin"),
         },
+        End::PasswordSentOn { to } => Finding {
+            place: hop.host(),
+            what: format!(
+                "it redirects the filled in login form to {} (status {}): no password was sent there",
+                without_query(to),
+                hop.status
+            ),
+            remedy: Remedy::new(&["PubcookieLogin"], "see what answers at PubcookieLogin"),
+        },
         End::TooManyHops => Finding {
             place: hop.host(),
             what: format!(

@@ -151,13 +151,13 @@ impl Kind {
     /// The request that a browser makes next by itself.
     pub fn next(&self, request: &Request, response: &Response, page: &Page) -> Option<Request> {
         match self {
-            Kind::Redirect { to } => Some(Request {
+            Kind::Redirect { to } if matches!(response.status, 307 | 308) => Some(Request {
                 url: to.clone(),
-                form: request
-                    .form
-                    .clone()
-                    .filter(|_| matches!(response.status, 307 | 308)),
+                ..request.clone()
+            }),
+            Kind::Redirect { to } => Some(Request {
                 page: request.page.clone(),
+                ..Request::get(to.clone())
             }),
             Kind::MovesOn { to } | Kind::AsksForLogin { to, .. } | Kind::Grants { to, .. } => {
                 Some(match (&page.refresh, page.forms.first()) {

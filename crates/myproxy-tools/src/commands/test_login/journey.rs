@@ -46,6 +46,10 @@ pub enum End {
     UnsafeForm {
         action: String,
     },
+    /// The login server would have the password sent on to another server.
+    PasswordSentOn {
+        to: Url,
+    },
     Arrived,
 }
 
@@ -128,6 +132,9 @@ impl Traveller<'_> {
                 return Ok(End::AskedAgain);
             }
             request = match (by_itself, form) {
+                (Some(next), _) if next.holds_password && next.url.origin() != request.url.origin() => {
+                    return Ok(End::PasswordSentOn { to: next.url });
+                }
                 (Some(next), _) => next,
                 (None, None) => return Ok(End::Arrived),
                 (None, Some(_)) if self.has_filled_in => return Ok(End::PasswordRefused),
@@ -177,12 +184,10 @@ impl Traveller<'_> {
     ) -> Result<Request> {
         self.has_filled_in = true;
         let (user, password) = self.credentials.for_login_at(&action)?;
-        Ok(submission(
-            request,
-            response,
-            &form.fill(&user, &password),
-            action,
-        ))
+        Ok(Request {
+            holds_password: true,
+            ..submission(request, response, &form.fill(&user, &password), action)
+        })
     }
 
     fn cookie_left_behind(&self, next: &Request) -> Option<End> {

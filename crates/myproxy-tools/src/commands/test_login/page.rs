@@ -79,7 +79,12 @@ impl Page {
             }
         }
         for text in [&mut reader.page.heading, &mut reader.page.alert] {
-            *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            // They are shown on a terminal.
+            let words = text.split(|letter: char| letter.is_whitespace() || letter.is_control());
+            *text = words
+                .filter(|word| !word.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ");
         }
         reader.page.reason = reason(html);
         reader.page
@@ -211,7 +216,7 @@ mod tests {
     #[test]
     fn a_login_form_is_filled_in_whatever_its_fields_are_called() {
         let page = Page::read(
-            "<h1>Log\n in</h1><p role=alert>Wrong <b>password</b>.</p><form method=POST action='/x?a&amp;b'>\
+            "<h1>Log\n in&#27;</h1><p role=alert>\x1bWrong <b>password</b>.</p><form method=POST action='/x?a&amp;b'>\
              <input name=search type=text><input type=hidden name=seal value='a&amp;b'><input name=netid>\
              <input type=password name=pw><input type=text name=otp><input type=checkbox name=keep></form>\
              <form><input name=other></form>",
