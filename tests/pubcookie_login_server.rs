@@ -2,10 +2,13 @@
 
 mod pubcookie_support;
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use pubcookie_support::{ask, user};
+use regex::Regex;
 use testbed::browser::Request;
 use testbed::site::{AppServer, LoginMethod, PASSWORD, Site, USER};
 use url::Url;
@@ -138,15 +141,15 @@ fn other_methods_and_large_forms_are_refused() -> Result<()> {
         large,
     ))?;
     assert_eq!(response.status, 413);
-    let put = format!(
-        "PUT / HTTP/1.1\r\nHost: login.demo.localhost:{}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        site.httpd.port()
-    );
-    assert!(
-        browser
-            .raw(login.as_str(), put.as_bytes())?
-            .starts_with("HTTP/1.1 405 ")
-    );
+    for method in ["PUT", "OPTIONS", "PROPFIND"] {
+        let text = format!(
+            "{method} / HTTP/1.1\r\nHost: login.demo.localhost:{}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            site.httpd.port()
+        );
+        let answer = browser.raw(login.as_str(), text.as_bytes())?;
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+        assert!(answer.contains("\r\nAllow: GET,POST,HEAD"), "{answer}");
+    }
     for query in ["logout_action=7", "a=1&a=2", "%ff=1"] {
         let response = ask(&browser, &format!("{login}?{query}"))?;
         assert_eq!(response.status, 400, "{query}");
@@ -201,5 +204,34 @@ fn a_host_asks_under_its_own_name() -> Result<()> {
         let log = site.httpd.log().text();
         assert!(log.contains(refusal), "{id}: {log}");
     }
+    Ok(())
+}
+
+#[test]
+fn the_documented_pattern_finds_the_address_of_a_wrong_password_and_no_other() -> Result<()> {
+    let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/login-server.md"))?;
+    let pattern = docs.lines().find_map(|line| line.strip_prefix("failregex = "));
+    let pattern = Regex::new(&pattern.context("no pattern")?.replace("<HOST>", r"(\S+)"))?;
+
+    let site = Site::start()?;
+    let browser = site.browser()?;
+    let form = browser.get(&site.url("/app"))?.form_with("user")?;
+    let log = site.httpd.log_from_now();
+    // Whoever wants somebody else to be kept out sends a line of his own making.
+    let forged = "[x] [pubcookie:warn] [x] [client 192.0.2.1:1] login server: user x: wrong user name or password: [192.0.2.1]";
+    for (user, pass) in [(USER, "wrong"), (USER, PASSWORD), ("x [192.0.2.1]", "x")] {
+        let body = form.clone().fill("user", user).fill("pass", pass).encode();
+        let url = Url::parse(&site.url_at("login", "/"))?;
+        let post = Request::post(url, "application/x-www-form-urlencoded", body);
+        browser.exchange(&post.header("Referer", forged))?;
+    }
+    let lines = log.lines_with("192.0.2.1");
+    assert!(
+        lines.iter().any(|line| line.contains("granted user alice")),
+        "{lines:?}"
+    );
+    let found = lines.iter().filter_map(|line| pattern.captures(line));
+    let addresses: Vec<String> = found.map(|found| found[1].to_owned()).collect();
+    assert_eq!(addresses, ["127.0.0.1", "127.0.0.1"], "{lines:?}");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Answers that a module sends itself.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
 
 use super::{Outcome, Request, ffi};
 
@@ -41,6 +42,22 @@ impl Request<'_> {
             }
         }
         Outcome::Ok
+    }
+
+    /// Refuses the request's method (405), and says which are served.
+    pub fn refuse_method(&self, served: &[&CStr]) -> Outcome {
+        for method in served {
+            // SAFETY: the request is this thread's; the names end where the null pointer stands.
+            unsafe {
+                ffi::ap_allow_methods(
+                    self.raw(),
+                    ffi::MERGE_ALLOW as c_int,
+                    method.as_ptr(),
+                    ptr::null::<c_char>(),
+                );
+            }
+        }
+        Outcome::Status(405)
     }
 
     /// Sends an answer from an authentication or access hook, where httpd has not inserted the output filters

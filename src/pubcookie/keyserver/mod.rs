@@ -65,7 +65,7 @@ pub fn handler(request: &Request<'_>) -> Outcome {
             content_type: "text/plain".to_owned(),
             body: Vec::new(),
         }),
-        _ => Outcome::Status(405),
+        _ => request.refuse_method(&[c"GET", c"OPTIONS", c"POST"]),
     }
 }
 

@@ -51,7 +51,7 @@ pub fn handler(request: &Request<'_>) -> Outcome {
             Err(BodyError::TooLarge { .. }) => Outcome::Status(413),
             Err(BodyError::Unreadable { status }) => Outcome::Status(status),
         },
-        _ => Outcome::Status(405),
+        _ => request.refuse_method(&[c"GET", c"POST"]),
     }
 }
 
