@@ -167,6 +167,9 @@ fn check_safety(page: &PageTemplate, rendered: &str, nonce: &Nonce) -> Result<()
         return wrong("a variable stands in an attribute without quotes");
     }
     let lower = rendered.to_ascii_lowercase();
+    if lower.contains("<form") {
+        return wrong("a page has no <form> but {{ form }}: browsers might submit the other one");
+    }
     if lower.contains("<script") {
         return wrong("a page has no <script>: browsers are told not to run any");
     }
@@ -305,6 +308,11 @@ mod tests {
             ),
             ("value=\"{{ user }}\"", "value={{ user }}", "without quotes"),
             ("<h1>", "<SCRIPT>alert(1)</SCRIPT><h1>", "<script>"),
+            (
+                "<h1>",
+                "<form action=\"/search\"><input name=\"q\"></form><h1>",
+                "<form>",
+            ),
             ("<h1>", "<style>h1 { color: red }</style><h1>", "nonce"),
             (
                 "<h1>",
