@@ -316,8 +316,15 @@ fn a_proxy_that_calls_us_by_an_alias_leads_into_no_loop() -> Result<()> {
         } else {
             site.browser()?.raw(&site.url("/"), head.as_bytes())?
         };
-        let status = if redirected { "HTTP/1.1 302 " } else { "HTTP/1.1 200 " };
-        assert!(answer.starts_with(status), "{ends_tls_in_front} {forwarded:?}: {answer}");
+        let status = if redirected {
+            "HTTP/1.1 302 "
+        } else {
+            "HTTP/1.1 200 "
+        };
+        assert!(
+            answer.starts_with(status),
+            "{ends_tls_in_front} {forwarded:?}: {answer}"
+        );
     }
     Ok(())
 }
