@@ -98,6 +98,10 @@ fn the_originals_requests_are_answered_as_the_original_does() -> Result<()> {
             String::from_utf8_lossy(&reply)
         );
     }
+    // The end of the connection is the only end that such a reply has: no other follows.
+    let line = format!("GET /?genkey=no&setkey={APP} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let reply = app.raw(line.repeat(2).as_bytes())?;
+    assert_eq!(Some(&key_in(&reply)?), keys.last());
     // Over TLS 1.2 too.
     let line = format!("GET /?genkey=no&setkey={APP}\r\n");
     let reply = raw(

@@ -49,8 +49,11 @@ impl<'r> Request<'r> {
 
     /// Has httpd send the reply's body alone, as in HTTP/0.9, and close the connection afterwards.
     pub fn reply_without_status_line(&self) {
-        // SAFETY: the request is this thread's.
-        unsafe { (*self.raw()).assbackwards = 1 }
+        // SAFETY: the request and its connection are this thread's.
+        unsafe {
+            (*self.raw()).assbackwards = 1;
+            (*(*self.raw()).connection).keepalive = ffi::ap_conn_keepalive_e_AP_CONN_CLOSE;
+        }
     }
 }
 
