@@ -5,7 +5,7 @@
 mod login_support;
 mod recorded;
 
-use login_support::{Browser, Seen, config, encode, open_granting, open_login, request};
+use login_support::{Browser, Seen, assert_refused, config, encode, open_granting, open_login, request};
 use pubcookie_protocol::granting_request::{GrantingRequest, LoginMethod};
 use pubcookie_protocol::login::{Event, LoginConfig, LoginServer, Proof};
 use std::sync::LazyLock;
@@ -26,18 +26,6 @@ fn posted(relay_url: &str) -> Seen {
     ])
 }
 
-fn assert_refused(seen: &Seen, what: &str) {
-    assert!(seen.is_refused(), "{what}: {}", seen.event);
-    assert!((400..500).contains(&seen.status), "{what}: {}", seen.status);
-    assert!(
-        seen.granting_cookie().is_none() && seen.set_cookie("pubcookie_l").is_none(),
-        "{what}"
-    );
-    assert!(
-        seen.document.forms.is_empty() && seen.document.refresh.is_none(),
-        "{what}"
-    );
-}
 #[test]
 fn a_field_given_twice_is_refused_everywhere() {
     for (first, second) in [

@@ -5,22 +5,10 @@
 mod login_support;
 mod recorded;
 
-use login_support::{Browser, NOW, Seen, encode, request};
+use login_support::{Browser, NOW, assert_refused, encode, request};
 use pubcookie_protocol::login::{Event, Proof};
 use testbed::browser::Form;
 
-fn assert_refused(seen: &Seen, what: &str) {
-    assert!(seen.is_refused(), "{what}: {}", seen.event);
-    assert!((400..500).contains(&seen.status), "{what}: {}", seen.status);
-    assert!(
-        seen.granting_cookie().is_none() && seen.set_cookie("pubcookie_l").is_none(),
-        "{what}"
-    );
-    assert!(
-        seen.document.forms.is_empty() && seen.document.refresh.is_none(),
-        "{what}"
-    );
-}
 #[test]
 fn a_login_form_comes_back_as_it_went_out() {
     let mut browser = Browser::asked(&request(&[]));

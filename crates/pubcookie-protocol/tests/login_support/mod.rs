@@ -303,6 +303,20 @@ impl Seen {
     }
 }
 
+/// A refusal: a status that says so, nobody logged in, and no way on.
+pub fn assert_refused(seen: &Seen, what: &str) {
+    assert!(seen.is_refused(), "{what}: {}", seen.event);
+    assert!((400..500).contains(&seen.status), "{what}: {}", seen.status);
+    assert!(
+        seen.granting_cookie().is_none() && seen.set_cookie("pubcookie_l").is_none(),
+        "{what}"
+    );
+    assert!(
+        seen.document.forms.is_empty() && seen.document.refresh.is_none(),
+        "{what}"
+    );
+}
+
 /// A granting request in base64.
 pub fn encode(clear: &str) -> String {
     use base64::Engine as _;
