@@ -137,6 +137,16 @@ fn a_key_that_is_none_is_refused_by_its_directive() -> Result<()> {
         let words = refusal(&text(&lines));
         assert!(words.contains("PubcookieCryptKeyFile:"), "{value}: {words}");
     }
+    // What is signed with one key and verified with another would send everybody to log in again and again.
+    for (mut lines, format) in [(keys.app_server(), "legacy"), (keys.login_server(), "sealed")] {
+        lines.push(("PubcookieSessionFormat", format.to_owned()));
+        lines.push(("PubcookieSessionCertFile", keys.path("granting.pem")));
+        let words = refusal(&text(&lines));
+        assert!(
+            words.contains("PubcookieSessionCertFile: the certificate is not that of the key"),
+            "{words}"
+        );
+    }
     // Two granting certificates and two session keys are one change of keys.
     let mut lines = keys.app_server();
     lines.push(("PubcookieGrantingCertFile", keys.path("session.pem")));

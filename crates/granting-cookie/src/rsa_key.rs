@@ -40,6 +40,11 @@ impl SigningKey {
         })
     }
 
+    /// Whether the certificate verifies what this key signs.
+    pub fn is_that_of(&self, certificate: &VerifyingCertificate) -> bool {
+        self.rsa.n() == certificate.rsa.n() && self.rsa.e() == certificate.rsa.e()
+    }
+
     /// Signs, with a signature as long as the modulus.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, ErrorStack> {
         let length = self.rsa.size() as usize;

@@ -59,20 +59,22 @@ impl AppServer {
             app_server_id: &id,
         };
         let pre_session_keys = session.sealing_keys(Purpose::PreSession, context)?;
-        let format = config.session_format.unwrap_or_default();
         let sealed = session.sealing_keys(Purpose::Session, context)?;
-        let legacy = LegacyKeys {
-            signing_key: session.signing_key()?,
-            certificates: session.verifying_certificates()?,
-            crypt_key: own_key.watched(),
-            encryption,
-            own_name: server.name().to_owned(),
+        let legacy = || {
+            let (signing_key, certificates) = session.signing()?;
+            Ok::<_, String>(LegacyKeys {
+                signing_key,
+                certificates,
+                crypt_key: own_key.watched(),
+                encryption,
+                own_name: server.name().to_owned(),
+            })
         };
-        let sessions = match format {
+        let sessions = match config.session_format.unwrap_or_default() {
             SessionFormat::Sealed => SessionCookies::Sealed(sealed),
-            SessionFormat::Legacy => SessionCookies::Legacy(legacy),
-            SessionFormat::SealedLegacy => SessionCookies::SealedLegacy(sealed, legacy),
-            SessionFormat::LegacySealed => SessionCookies::LegacySealed(sealed, legacy),
+            SessionFormat::Legacy => SessionCookies::Legacy(legacy()?),
+            SessionFormat::SealedLegacy => SessionCookies::SealedLegacy(sealed, legacy()?),
+            SessionFormat::LegacySealed => SessionCookies::LegacySealed(sealed, legacy()?),
         };
         Ok(AppServer {
             id,
@@ -84,6 +86,7 @@ impl AppServer {
             pre_session_keys,
         })
     }
+
     /// Its ID: `PubcookieAppSrvID`, else the name by which the request reached it.
     pub fn id(&self, request: &Request<'_>) -> Cow<'_, AppServerId> {
         if self.is_named && self.encryption == Encryption::AesDomain {

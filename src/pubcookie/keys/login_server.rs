@@ -45,11 +45,13 @@ impl LoginServerKeys {
             .ok_or("PubcookieKeyDir: not set; it holds the keys of the servers that may ask")?;
         let session = SessionKey::load(files)?;
         let own_key = OwnKey::load(files, &session, server)?;
+        let form_sealing_keys = session.form_sealing_keys(url)?;
+        let (session_key, session_certificates) = session.signing()?;
         Ok(LoginServerKeys {
             granting_key: signing_key("PubcookieGrantingKeyFile", granting_key)?,
-            session_key: session.signing_key()?,
-            form_sealing_keys: session.form_sealing_keys(url)?,
-            session_certificates: session.verifying_certificates()?,
+            session_key,
+            session_certificates,
+            form_sealing_keys,
             own_key,
             peers: PeerKeys::load(directory, server)?,
         })

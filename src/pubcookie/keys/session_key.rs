@@ -41,19 +41,24 @@ impl SessionKey {
         })
     }
 
-    /// What signs cookies of the original's format.
-    pub fn signing_key(&self) -> Result<SigningKey, String> {
-        SigningKey::from_pem(&self.current).map_err(|problem| about(SESSION_KEY, problem))
-    }
-
-    /// What verifies cookies signed by this key or the previous one, which needs no certificate for that.
-    pub fn verifying_certificates(self) -> Result<Vec<VerifyingCertificate>, String> {
+    /// What signs cookies of the original's format, and what verifies those: the certificate, and the previous key, which
+    /// needs none for that.
+    pub fn signing(self) -> Result<(SigningKey, Vec<VerifyingCertificate>), String> {
+        let key = SigningKey::from_pem(&self.current).map_err(|problem| about(SESSION_KEY, problem))?;
+        if !key.is_that_of(&self.certificate) {
+            return Err(about(
+                "PubcookieSessionCertFile",
+                format!(
+                    "the certificate is not that of the key in {SESSION_KEY}: no cookie would be known again"
+                ),
+            ));
+        }
         let mut certificates = vec![self.certificate];
         if let Some(pem) = &self.previous {
             let previous = SigningKey::from_pem(pem).and_then(|key| key.verifying());
             certificates.push(previous.map_err(|problem| about(SESSION_KEY, problem))?);
         }
-        Ok(certificates)
+        Ok((key, certificates))
     }
 
     /// What seals cookies for a purpose, derived from this key and the previous one.
