@@ -15,6 +15,25 @@ use granting_cookie::Encryption;
 use percent_encoding::{AsciiSet, CONTROLS};
 use std::str::FromStr;
 
+/// The fields of every granting request, in the order in which they are sent.
+pub(crate) const FIELDS: [&str; 15] = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "hostname",
+    "nine",
+    "file",
+    "referer",
+    "sess_re",
+    "pre_sess_tok",
+    "flag",
+];
+
 /// How the browser carries granting request and granting cookie (`PubcookieLoginMethod`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LoginMethod {

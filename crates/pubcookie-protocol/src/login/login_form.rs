@@ -12,7 +12,7 @@ use crate::app_id::AppServerId;
 use crate::auth_type::Creds;
 use crate::cookie_header;
 use crate::form::Carriage;
-use crate::granting_request::{GrantingRequest, LoginMethod};
+use crate::granting_request::{self, GrantingRequest, LoginMethod};
 use crate::percent;
 use crate::sealed::{Context, Purpose, SealingError, SealingKeys};
 use crate::settings::LoginUrl;
@@ -55,25 +55,6 @@ const CARRIED: [&str; 21] = [
     "pre_sess_tok",
     "pinit",
     "create_ts",
-];
-
-/// The fields of a granting request among them, in the order of its own encoding.
-const GRANTING_REQUEST: [&str; 15] = [
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "hostname",
-    "nine",
-    "file",
-    "referer",
-    "sess_re",
-    "pre_sess_tok",
-    "flag",
 ];
 
 /// What a granting request's fields are joined with, or escaped by.
@@ -192,7 +173,7 @@ fn fields_of(request: &LoginRequest, now: u64) -> Carried {
     let mut add = |name: &str, value: &str| fields.push((name.to_owned(), Zeroizing::new(value.to_owned())));
     for field in granting.clear(request.method()).split('&') {
         let (name, value) = field.split_once('=').unwrap_or((field, ""));
-        if GRANTING_REQUEST.contains(&name) {
+        if granting_request::FIELDS.contains(&name) {
             let decoded = if is_id(name) {
                 value.into()
             } else {
@@ -263,7 +244,7 @@ fn request_of(form: &Fields) -> Result<LoginRequest, Refusal> {
         id if is_id(name) => id.to_owned(),
         text => percent::encode(text.as_bytes(), ENDS_A_FIELD),
     };
-    let fields = GRANTING_REQUEST.map(|name| format!("{name}={}", spelled(name)));
+    let fields = granting_request::FIELDS.map(|name| format!("{name}={}", spelled(name)));
     let read = |method| GrantingRequest::read(&fields.join("&"), method);
     match form.text("relay_url") {
         "" => Ok(LoginRequest::by_get(read(LoginMethod::Get)?, carried)),

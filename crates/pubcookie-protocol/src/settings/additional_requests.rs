@@ -1,6 +1,7 @@
 //! `PubcookieAddlRequest`: what an application asks of the login server besides.
 
 use super::{SettingError, refuse};
+use crate::granting_request;
 use crate::percent;
 
 /// Options for the login server, decoded, in their order. No name stands there twice, and none is a field that a
@@ -14,24 +15,9 @@ const LONGEST: usize = 255;
 /// The most options of one place.
 const MOST: usize = 16;
 
-/// The fields of granting requests and of the login server's form. A second one of a name would be refused there, or
-/// change what is asked for.
-const TAKEN: [&str; 26] = [
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "hostname",
-    "nine",
-    "file",
-    "referer",
-    "sess_re",
-    "pre_sess_tok",
-    "flag",
+/// The fields of the login server's form besides those of granting requests. A second one of a name would be refused
+/// there, or change what is asked for.
+const TAKEN: [&str; 11] = [
     "user",
     "pass",
     "creds_from_greq",
@@ -64,7 +50,7 @@ impl AdditionalRequests {
                 "has a name before its = that is not made of letters, digits and _-.",
             );
         }
-        if TAKEN.contains(&name) {
+        if granting_request::FIELDS.contains(&name) || TAKEN.contains(&name) {
             return refuse(option, "has the name of a field that every login has already");
         }
         if self.0.iter().any(|(other, _)| other == name) {
