@@ -4,19 +4,24 @@ mod pubcookie_support;
 
 use std::fs;
 
-use anyhow::{Result, ensure};
-use granting_cookie::{CookieType, EncryptedCookie, Encryption, VerifyingCertificate};
-use pubcookie_support::{ask, crypt_key};
+use anyhow::{Context, Result, ensure};
+use granting_cookie::{
+    AppId, AppServerId, Cookie, CookieType, EncryptedCookie, Encryption, Reauthentication, SignedCookie,
+    SigningKey, User, VerifyingCertificate, Version,
+};
+use pubcookie_support::{ask, begin_login, bring, crypt_key, granted, granting_request, now, sealed};
 use testbed::PrivateDirectory;
 use testbed::application::{self, Seen};
 use testbed::browser::Browser;
 use testbed::httpd::Httpd;
 use testbed::pki::CertificateFiles;
-use testbed::site::{AppServer, Site, USER};
+use testbed::site::{AppServer, LoginMethod, Site, USER};
 
 const HOST: &str = "app.demo.localhost";
 const LEGACY: &str = "pubcookie_s_demo";
 const SEALED: &str = "__Host-pubcookie_s_demo";
+const LEGACY_PRE_SESSION: &str = "pubcookie_pre_s";
+const SEALED_PRE_SESSION: &str = "__Host-pubcookie_pre_s";
 
 /// Another httpd with the name and the keys of a site's application server. A browser gives it the same cookies: they do
 /// not hang on the port.
@@ -108,29 +113,194 @@ fn a_member_of_the_original_and_one_of_ours_take_each_others_sessions() -> Resul
     Ok(())
 }
 
+/// What a member of the original finds in a cookie of the browser.
+fn at_the_original(site: &Site, browser: &Browser, name: &str) -> Result<Cookie> {
+    let carried = browser.cookie(name).context("no such cookie")?.value;
+    assert_eq!(carried.len(), 688);
+    let certificate = VerifyingCertificate::from_pem(&fs::read(&site.keys.of(HOST).session.certificate)?)?;
+    let opened = EncryptedCookie::from_base64(&carried)?.open(
+        Encryption::Aes,
+        &crypt_key(site)?,
+        HOST,
+        [&certificate],
+    )?;
+    Ok(opened.cookie)
+}
+
 #[test]
 fn a_legacy_session_is_the_originals() -> Result<()> {
     let site = site("legacy")?;
     let browser = site.browser()?;
     site.log_in(&browser, "/app")?;
-    let carried = browser
-        .cookie(LEGACY)
-        .map(|cookie| cookie.value)
-        .unwrap_or_default();
-    assert_eq!(carried.len(), 688);
-    let certificate = VerifyingCertificate::from_pem(&fs::read(&site.keys.of(HOST).session.certificate)?)?;
-    let opened = EncryptedCookie::from_base64(&carried)?.open(
-        Encryption::Aes,
-        &crypt_key(&site)?,
-        HOST,
-        [&certificate],
-    )?;
-    let cookie = opened.cookie;
+    let cookie = at_the_original(&site, &browser, LEGACY)?;
     assert_eq!(cookie.cookie_type, CookieType::SESSION);
     assert_eq!(cookie.user.decoded(), USER.as_bytes());
     assert_eq!(cookie.app_id.as_bytes(), b"demo");
     assert_eq!(cookie.app_server_id.as_bytes(), HOST.as_bytes());
     assert_eq!((cookie.creds, cookie.pre_session_token), (b'1', 23));
     ensure!(cookie.last_time >= cookie.create_time && cookie.create_time > 0);
+    Ok(())
+}
+
+/// The pre-session that a member of the original gives a browser.
+fn pre_session(token: i32) -> Result<Cookie> {
+    Ok(Cookie {
+        user: User::encode("presesuser")?,
+        version: Version::new(Encryption::Aes, Reauthentication::Unknown),
+        app_server_id: AppServerId::encode(HOST)?,
+        app_id: AppId::encode("demo")?,
+        cookie_type: CookieType::PRE_SESSION,
+        creds: b'0',
+        pre_session_token: token,
+        create_time: now(),
+        last_time: now(),
+    })
+}
+
+/// Gives it to the browser, signed with the cluster's session key.
+fn begin_at_the_original(site: &Site, browser: &Browser, pre_session: &Cookie) -> Result<()> {
+    let key = SigningKey::from_pem(&fs::read(&site.keys.of(HOST).session.key)?)?;
+    let signed = SignedCookie::sign(pre_session, &key)?;
+    let cookie = signed
+        .encrypt(Encryption::Aes, &crypt_key(site)?, HOST)?
+        .to_base64();
+    let cookie = format!("{LEGACY_PRE_SESSION}={}; path=/; secure", *cookie);
+    browser.set_cookie(&site.url("/"), &cookie)
+}
+
+/// The browser comes back from the login server, with a granting cookie for this token.
+fn come_back(site: &Site, browser: &Browser, token: i32) -> Result<bool> {
+    let asked = begin_login(&site.browser()?, &site.url("/app"))?;
+    let cookie = Cookie {
+        pre_session_token: token,
+        ..granted(&asked, USER)?
+    };
+    bring(browser, site, &sealed(site, &cookie, Encryption::Aes)?)?;
+    knows(&site.url("/app"), browser)
+}
+
+#[test]
+fn a_login_that_began_at_a_member_of_the_original_ends_here() -> Result<()> {
+    for format in ["legacy", "legacy sealed", "sealed legacy", "sealed"] {
+        let site = site(format)?;
+        let browser = site.browser()?;
+        begin_at_the_original(&site, &browser, &pre_session(-7)?)?;
+        let reads_legacy = format != "sealed";
+        assert_eq!(come_back(&site, &browser, -7)?, reads_legacy, "{format}");
+        assert_eq!(
+            browser.cookie(LEGACY_PRE_SESSION).is_none(),
+            reads_legacy,
+            "{format}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_login_that_began_here_can_end_at_a_member_of_the_original() -> Result<()> {
+    for (format, writes_legacy) in [
+        ("legacy", true),
+        ("legacy sealed", true),
+        ("sealed legacy", false),
+        ("sealed", false),
+    ] {
+        let site = site(format)?;
+        let browser = site.browser()?;
+        let asked = begin_login(&browser, &site.url("/app"))?;
+        ensure!(browser.cookie(SEALED_PRE_SESSION).is_some(), "{format}");
+        assert_eq!(
+            browser.cookie(LEGACY_PRE_SESSION).is_some(),
+            writes_legacy,
+            "{format}"
+        );
+        if writes_legacy {
+            let cookie = at_the_original(&site, &browser, LEGACY_PRE_SESSION)?;
+            assert_eq!(cookie.cookie_type, CookieType::PRE_SESSION);
+            assert_eq!(cookie.pre_session_token, asked.pre_session_token);
+            assert_eq!(cookie.user.decoded(), b"presesuser");
+            assert_eq!(cookie.app_server_id.as_bytes(), HOST.as_bytes());
+            assert_eq!(cookie.app_id.as_bytes(), b"demo");
+            assert_eq!((cookie.creds, cookie.create_time), (b'0', cookie.last_time));
+        }
+        ensure!(come_back(&site, &browser, asked.pre_session_token)?, "{format}");
+        for name in [SEALED_PRE_SESSION, LEGACY_PRE_SESSION] {
+            assert!(browser.cookie(name).is_none(), "{format}: {name} is left");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn logins_at_both_kinds_of_members_go_on_side_by_side() -> Result<()> {
+    let site = site("legacy")?;
+    let browser = site.browser()?;
+    let here = begin_login(&browser, &site.url("/app"))?.pre_session_token;
+    // The original has the one cookie, and writes over ours.
+    begin_at_the_original(&site, &browser, &pre_session(-7)?)?;
+    ensure!(come_back(&site, &browser, here)?);
+    ensure!(browser.cookie(LEGACY_PRE_SESSION).is_some());
+    ensure!(come_back(&site, &browser, -7)?);
+    ensure!(browser.cookie(LEGACY_PRE_SESSION).is_none());
+    Ok(())
+}
+
+#[test]
+fn a_pre_session_of_the_original_is_looked_at_closely() -> Result<()> {
+    let site = site("legacy")?;
+    let good = pre_session(-7)?;
+    let old = now() - 3601;
+    let bad = [
+        Cookie {
+            pre_session_token: 7,
+            ..good.clone()
+        },
+        Cookie {
+            cookie_type: CookieType::SESSION,
+            ..good.clone()
+        },
+        Cookie {
+            create_time: old,
+            ..good
+        },
+    ];
+    for pre_session in bad {
+        let browser = site.browser()?;
+        begin_at_the_original(&site, &browser, &pre_session)?;
+        ensure!(!come_back(&site, &browser, -7)?, "{pre_session:?}");
+    }
+    // Signed by the login server, it is none of the cluster's.
+    let browser = site.browser()?;
+    let signed_elsewhere = sealed(&site, &pre_session(-7)?, Encryption::Aes)?;
+    let cookie = format!("{LEGACY_PRE_SESSION}={signed_elsewhere}; path=/; secure");
+    browser.set_cookie(&site.url("/"), &cookie)?;
+    ensure!(!come_back(&site, &browser, -7)?);
+    Ok(())
+}
+
+/// A neighbour that plants its own pre-session knows the token of it.
+#[test]
+fn no_login_here_goes_by_a_token_that_was_planted() -> Result<()> {
+    let site = site("legacy")?;
+    let browser = site.browser()?;
+    begin_at_the_original(&site, &browser, &pre_session(-7)?)?;
+    let asked = granting_request(&ask(&browser, &site.url("/app"))?)?;
+    assert_ne!(asked.pre_session_token, -7);
+    let cookie = at_the_original(&site, &browser, LEGACY_PRE_SESSION)?;
+    assert_eq!(cookie.pre_session_token, asked.pre_session_token);
+    ensure!(!come_back(&site, &browser, -7)?, "the planted one was kept");
+    Ok(())
+}
+
+/// The original binds no login to a browser in the POST method, and has no cookie for it.
+#[test]
+fn in_the_post_method_there_is_no_pre_session_of_the_original() -> Result<()> {
+    let server = AppServer::new("app")
+        .login_method(LoginMethod::Post)
+        .configuration("PubcookieSessionFormat legacy");
+    let site = Site::builder().app_server(server).start()?;
+    let browser = site.browser()?;
+    ask(&browser, &site.url("/app"))?;
+    ensure!(browser.cookie(SEALED_PRE_SESSION).is_some());
+    ensure!(browser.cookie(LEGACY_PRE_SESSION).is_none());
     Ok(())
 }

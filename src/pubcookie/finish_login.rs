@@ -192,8 +192,7 @@ fn keep(
     pre_session: &PreSession,
     session: Option<&Session>,
 ) -> Result<(), String> {
-    pre_session::keep(request, place.app_server, place.login_method(), pre_session)
-        .map_err(|problem| problem.to_string())?;
+    pre_session::keep(request, place.app_server, pre_session).map_err(|problem| problem.to_string())?;
     match session {
         Some(session) => session::set(request, place, session).map_err(|problem| problem.to_string()),
         None => Ok(()),

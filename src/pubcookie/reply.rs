@@ -160,7 +160,7 @@ fn without_granting_cookie(
         Info,
         "a granting cookie was not taken at the reply URL: {WHY}"
     );
-    if let Err(problem) = pre_session::keep(request, app_server, LoginMethod::Post, &pre_session) {
+    if let Err(problem) = pre_session::keep(request, app_server, &pre_session) {
         log!(
             Pubcookie,
             *request,

@@ -145,8 +145,7 @@ fn begin(
             .map_err(|problem| problem.to_string())?,
     };
     let asked = granting_request(request, place, &host, target, reason, token);
-    pre_session::keep(request, place.app_server, place.login_method(), &pre_session)
-        .map_err(|problem| problem.to_string())?;
+    pre_session::keep(request, place.app_server, &pre_session).map_err(|problem| problem.to_string())?;
     log!(
         Pubcookie,
         *request,

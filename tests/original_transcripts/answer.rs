@@ -273,7 +273,9 @@ impl Answer {
                 .url
                 .host_str()
                 .and_then(|host| keys.sealing(Purpose::PreSession, host))
-                .and_then(|keys| PreSession::read(format!("{PRE_SESSION}={text}").as_bytes(), &keys, now))
+                .and_then(|keys| {
+                    PreSession::read(format!("{PRE_SESSION}={text}").as_bytes(), &keys, None, now)
+                })
                 .is_some_and(|ours| ours.holds(token)),
         };
         match token {

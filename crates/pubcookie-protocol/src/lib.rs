@@ -14,6 +14,7 @@ pub mod grant;
 pub mod granting_request;
 pub mod host;
 pub mod keyserver;
+pub mod legacy_cookie;
 pub mod login;
 pub mod on_demand;
 pub mod page;

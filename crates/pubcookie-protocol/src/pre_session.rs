@@ -1,12 +1,17 @@
 //! The pre-session: which logins a browser has begun here and not yet finished.
 //!
 //! A granting cookie is only taken from the browser that asked for it: its token must be one of these. The original
-//! keeps one token, and of several tabs the last one wins; here up to eight logins can be under way at once.
+//! keeps one token, and of several tabs the last one wins; here up to eight logins can be under way at once. In a cluster
+//! with members of the original its cookie is kept besides: a login may end at another member than it began at.
 
+use crate::app_id::{AppId, AppServerId};
+use crate::auth_type::Creds;
 use crate::cookie_header;
 use crate::form::Carriage;
+use crate::legacy_cookie::{LegacyCookie, LegacyKeys};
 use crate::sealed::{SealingError, SealingKeys};
-use crate::set_cookie::PRE_SESSION;
+use crate::set_cookie::{LEGACY_PRE_SESSION, PRE_SESSION};
+use granting_cookie::{Cookie, CookieType};
 
 /// The logins that a browser has begun, and how often it came back from the login server for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +20,10 @@ pub struct PreSession {
     outstanding: Vec<Outstanding>,
     /// When it came back for nothing, oldest first; at most [`FRUITLESS_LIMIT`].
     fruitless: Vec<u64>,
+    /// What the original's cookie says, or is to say: the login that began last, here or at a member of the original. A
+    /// neighbour in the domain may plant others that were once its own. None of them is sealed, nor joined: their tokens
+    /// may be known to somebody else.
+    legacy: Vec<Outstanding>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,23 +43,40 @@ pub const FRUITLESS_LIMIT: usize = 3;
 /// How long a fruitless trip counts, in seconds.
 pub const FRUITLESS_SECONDS: u64 = 60;
 
+/// The most cookies of one name that are tried.
+const TRIED_LIMIT: usize = 4;
+
 /// For how many seconds what happens in several tabs happens at once.
 const MOMENT_SECONDS: u64 = 2;
 
 impl PreSession {
     /// The pre-session of the request's Cookie header, without what is too old; `None` where the browser sent none at
-    /// all. One that we did not make counts as empty.
-    pub fn read(cookie_header: &[u8], keys: &SealingKeys, now: u64) -> Option<PreSession> {
-        let mut values = cookie_header::values(cookie_header, PRE_SESSION)
-            .take(4)
+    /// all. One that we did not make counts as empty. The original's cookie is read where there are keys for it.
+    pub fn read(
+        cookie_header: &[u8],
+        keys: &SealingKeys,
+        legacy_keys: Option<&LegacyKeys>,
+        now: u64,
+    ) -> Option<PreSession> {
+        let values = |name| cookie_header::values(cookie_header, name).take(TRIED_LIMIT);
+        let mut ours = values(PRE_SESSION).peekable();
+        let mut legacy = legacy_keys
+            .into_iter()
+            .flat_map(|keys| values(LEGACY_PRE_SESSION).map(move |value| (keys, value)))
             .peekable();
-        values.peek()?;
-        let mut pre_session = values
+        if ours.peek().is_none() && legacy.peek().is_none() {
+            return None;
+        }
+        let mut pre_session = ours
             .find_map(|value| PreSession::from_bytes(&keys.open(value)?.bytes))
             .unwrap_or_default();
-        pre_session
-            .outstanding
-            .retain(|login| lives(login.since, OUTSTANDING_SECONDS, now));
+        pre_session.legacy = legacy
+            .filter_map(|(keys, value)| keys.open(value, CookieType::PRE_SESSION))
+            .map(|cookie| Outstanding::of_legacy(&cookie))
+            .collect();
+        let is_under_way = |login: &Outstanding| lives(login.since, OUTSTANDING_SECONDS, now);
+        pre_session.outstanding.retain(is_under_way);
+        pre_session.legacy.retain(is_under_way);
         pre_session
             .fruitless
             .retain(|&time| lives(time, FRUITLESS_SECONDS, now));
@@ -62,6 +88,30 @@ impl PreSession {
         keys.seal(&self.to_bytes())
     }
 
+    /// What the original's cookie is to say; `None` where it goes. The original compares the token alone.
+    pub fn legacy_cookie<'a>(
+        &self,
+        app_server_id: &'a AppServerId,
+        app_id: &'a AppId,
+    ) -> Option<LegacyCookie<'a>> {
+        let login = self.legacy.first()?;
+        Some(LegacyCookie {
+            cookie_type: CookieType::PRE_SESSION,
+            user: LEGACY_USER,
+            app_server_id,
+            app_id,
+            creds: Creds::NONE,
+            token: login.token,
+            create_time: login.since,
+            last_time: login.since,
+        })
+    }
+
+    /// Whether the original's cookie says the same of both.
+    pub fn has_same_legacy_cookie(&self, other: Option<&PreSession>) -> bool {
+        self.legacy == other.map_or(&[][..], |other| &other.legacy)
+    }
+
     /// A login begins; the token goes into the granting request. `body` says how the body of the user's request goes on
     /// afterwards; `None` where it has none. The oldest of more than eight logins is given up.
     pub fn begin(&mut self, body: Option<Carriage>, now: u64) -> Result<i32, SealingError> {
@@ -71,11 +121,13 @@ impl PreSession {
         if self.outstanding.len() >= OUTSTANDING_LIMIT {
             self.outstanding.remove(0);
         }
-        self.outstanding.push(Outstanding {
+        let login = Outstanding {
             token,
             since: now,
             body,
-        });
+        };
+        self.outstanding.push(login);
+        self.legacy = vec![login];
         Ok(token)
     }
 
@@ -93,7 +145,7 @@ impl PreSession {
 
     /// Whether any login is under way, so that a granting cookie may be its answer.
     pub fn awaits_a_login(&self) -> bool {
-        !self.outstanding.is_empty()
+        !(self.outstanding.is_empty() && self.legacy.is_empty())
     }
 
     /// How a body that comes back from the login with this token goes on; `None` where no such login is under way. One
@@ -101,6 +153,7 @@ impl PreSession {
     pub fn carriage(&self, token: i32) -> Option<Carriage> {
         self.outstanding
             .iter()
+            .chain(&self.legacy)
             .find(|login| login.token == token)
             .map(|login| login.body.unwrap_or(Carriage::OnClick))
     }
@@ -108,6 +161,9 @@ impl PreSession {
     /// A login has come to its end: its token no longer counts, nor do fruitless trips before it.
     pub fn finish(&mut self, token: i32) {
         self.outstanding.retain(|login| login.token != token);
+        if self.legacy.iter().any(|login| login.token == token) {
+            self.legacy.clear();
+        }
         self.fruitless.clear();
     }
 
@@ -138,10 +194,10 @@ impl PreSession {
 
     /// Whether nothing is left that would have to be kept.
     pub fn is_empty(&self) -> bool {
-        self.outstanding.is_empty() && self.fruitless.is_empty()
+        self.outstanding.is_empty() && self.fruitless.is_empty() && self.legacy.is_empty()
     }
 
-    /// Layout, number of outstanding logins, each as token, time and its body's carriage, then the times of fruitless trips.
+    /// What is sealed: layout, number of outstanding logins, each as token, time and its body's carriage, then the times of fruitless trips.
     fn to_bytes(&self) -> Vec<u8> {
         let count = u8::try_from(self.outstanding.len()).expect("at most eight logins are kept");
         let mut bytes = vec![LAYOUT, count];
@@ -185,9 +241,24 @@ impl PreSession {
         Some(PreSession {
             outstanding: outstanding.iter().map(login).collect::<Option<_>>()?,
             fruitless: fruitless.iter().map(|&time| u64::from_be_bytes(time)).collect(),
+            legacy: Vec::new(),
         })
     }
 }
+
+impl Outstanding {
+    /// The original does not say whether there was a body.
+    fn of_legacy(cookie: &Cookie) -> Outstanding {
+        Outstanding {
+            token: cookie.pre_session_token,
+            since: cookie.create_time.into(),
+            body: None,
+        }
+    }
+}
+
+/// The user of the original's pre-session cookies.
+const LEGACY_USER: &str = "presesuser";
 
 /// The first byte of what is sealed, so that a later version can tell this one.
 const LAYOUT: u8 = 1;
@@ -202,131 +273,4 @@ fn lives(time: u64, seconds: u64, now: u64) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::app_id::AppServerId;
-    use crate::sealed::{Context, Purpose};
-    use openssl::rsa::Rsa;
-    use proptest::prelude::*;
-    use std::sync::LazyLock;
-
-    static KEYS: LazyLock<SealingKeys> = LazyLock::new(|| {
-        let pem = Rsa::generate(2048).unwrap().private_key_to_pem().unwrap();
-        let app_server_id = &AppServerId::configured("a").unwrap();
-        SealingKeys::derive(
-            &pem,
-            None,
-            Purpose::PreSession,
-            Context {
-                server_name: "a",
-                app_server_id,
-            },
-        )
-        .unwrap()
-    });
-    const NOW: u64 = 1_795_291_382;
-
-    fn sent_back(pre_session: &PreSession, now: u64) -> PreSession {
-        let header = format!(
-            "x=1; {PRE_SESSION}=planted; {PRE_SESSION}={}",
-            pre_session.seal(&KEYS).unwrap()
-        );
-        PreSession::read(header.as_bytes(), &KEYS, now).unwrap()
-    }
-
-    #[test]
-    fn tabs_that_open_at_once_come_together() {
-        let mut pre_session = PreSession::default();
-        assert_eq!(pre_session.just_begun(NOW), None);
-        let token = pre_session.begin(None, NOW).unwrap();
-        assert_eq!(pre_session.just_begun(NOW + 2), Some(token));
-        assert_eq!(pre_session.just_begun(NOW + 3), None);
-        for body in [Carriage::ByItself, Carriage::OnClick] {
-            pre_session.begin(Some(body), NOW + 1).unwrap();
-            assert_eq!(pre_session.just_begun(NOW + 1), None);
-        }
-        for _ in 0..8 {
-            pre_session.count_mismatch(NOW);
-        }
-        assert!(!pre_session.goes_in_circles());
-        pre_session.count_mismatch(NOW + 3);
-        pre_session.count_mismatch(NOW + 6);
-        assert!(pre_session.goes_in_circles());
-    }
-
-    #[test]
-    fn eight_logins_are_under_way_and_the_ninth_drops_the_oldest() {
-        let mut pre_session = PreSession::default();
-        let tokens: Vec<i32> = (0..9).map(|_| pre_session.begin(None, NOW).unwrap()).collect();
-        let mut pre_session = sent_back(&pre_session, NOW);
-        assert!(!pre_session.holds(tokens[0]));
-        assert!(tokens[1..].iter().all(|&token| pre_session.holds(token)));
-        pre_session.finish(tokens[4]);
-        assert!(!pre_session.holds(tokens[4]));
-        assert!(pre_session.holds(tokens[5]) && !pre_session.is_empty());
-    }
-
-    #[test]
-    fn a_login_is_given_up_after_an_hour() {
-        let mut pre_session = PreSession::default();
-        let token = pre_session.begin(None, NOW).unwrap();
-        assert!(sent_back(&pre_session, NOW + 3600).holds(token));
-        assert!(sent_back(&pre_session, NOW + 3601).is_empty());
-        assert!(sent_back(&pre_session, NOW - 301).is_empty());
-    }
-
-    #[test]
-    fn a_body_goes_on_by_itself_only_where_a_page_of_ours_began_the_login_with_one() {
-        let mut pre_session = PreSession::default();
-        for (body, back) in [
-            (Some(Carriage::ByItself), Carriage::ByItself),
-            (Some(Carriage::OnClick), Carriage::OnClick),
-            (None, Carriage::OnClick),
-        ] {
-            let token = pre_session.begin(body, NOW).unwrap();
-            assert_eq!(
-                sent_back(&pre_session, NOW).carriage(token),
-                Some(back),
-                "{body:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn three_fruitless_trips_in_a_minute_are_a_circle() {
-        let mut pre_session = PreSession::default();
-        for time in [NOW, NOW + 1, NOW + 2] {
-            assert!(!pre_session.goes_in_circles());
-            pre_session.count_fruitless(time);
-        }
-        assert!(sent_back(&pre_session, NOW + 60).goes_in_circles());
-        assert!(!sent_back(&pre_session, NOW + 61).goes_in_circles());
-        pre_session.count_fruitless(NOW + 61);
-        assert!(sent_back(&pre_session, NOW + 61).goes_in_circles());
-        pre_session.finish(0);
-        assert!(!pre_session.goes_in_circles());
-    }
-
-    #[test]
-    fn a_cookie_that_we_did_not_make_holds_nothing() {
-        for header in ["", "x=1", "pubcookie_pre_s=x", "x__Host-pubcookie_pre_s=x"] {
-            assert_eq!(PreSession::read(header.as_bytes(), &KEYS, NOW), None, "{header}");
-        }
-        for header in ["__Host-pubcookie_pre_s=", "__Host-pubcookie_pre_s=AAAA"] {
-            assert_eq!(
-                PreSession::read(header.as_bytes(), &KEYS, NOW),
-                Some(PreSession::default()),
-                "{header}"
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..140)) {
-            if let Some(pre_session) = PreSession::from_bytes(&bytes) {
-                prop_assert_eq!(PreSession::from_bytes(&pre_session.to_bytes()), Some(pre_session));
-            }
-        }
-    }
-}
+mod tests;

@@ -2,16 +2,15 @@
 
 use crate::app_id::{AppId, AppServerId};
 use crate::auth_type::Creds;
+use crate::legacy_cookie::{LegacyCookie, LegacyCookieError};
 use crate::sealed::{SealingError, SealingKeys};
 use crate::session::Session;
 use crate::{cookie_header, set_cookie};
-use granting_cookie::{
-    Cookie, CookieType, EncryptError, EncryptedCookie, Encryption, Reauthentication, SignError, SignedCookie,
-    SigningKey, TextError, User, VerifyingCertificate, Version, WatchedKey,
-};
+use granting_cookie::{Cookie, CookieType};
 use std::str::FromStr;
-use std::sync::Arc;
 use zeroize::Zeroizing;
+
+pub use crate::legacy_cookie::LegacyKeys;
 
 /// `PubcookieSessionFormat`: what is written, and what is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,21 +39,6 @@ pub enum SessionCookies {
     LegacySealed(SealingKeys, LegacyKeys),
 }
 
-/// The keys of the original's session cookies.
-#[derive(Debug)]
-pub struct LegacyKeys {
-    /// `PubcookieSessionKeyFile`.
-    pub signing_key: SigningKey,
-    /// `PubcookieSessionCertFile`.
-    pub certificates: Vec<VerifyingCertificate>,
-    /// The key shared with the login server, and the one before it. The caller has it look at its file.
-    pub crypt_key: Arc<WatchedKey>,
-    /// `PubcookieEncryption`.
-    pub encryption: Encryption,
-    /// The app server's own name, which is part of the key under [`Encryption::AesDomain`].
-    pub own_name: String,
-}
-
 /// A session that a cookie held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundSession {
@@ -70,18 +54,9 @@ pub enum SessionCookieError {
     /// Sealing failed.
     #[error(transparent)]
     Sealing(#[from] SealingError),
-    /// The user does not fit into the original's cookie.
-    #[error("the user does not fit into a legacy session cookie: {0}")]
-    User(#[from] TextError),
-    /// A time that the original's cookie cannot hold.
-    #[error("the time {0} does not fit into a legacy session cookie")]
-    Time(u64),
-    /// Signing failed.
+    /// The original's cookie could not be made.
     #[error(transparent)]
-    Signing(#[from] SignError),
-    /// Encryption failed.
-    #[error(transparent)]
-    Encryption(#[from] EncryptError),
+    Legacy(#[from] LegacyCookieError),
     /// Name and value together are longer than a browser keeps.
     #[error("the session cookie has {0} bytes; browsers keep {COOKIE_LIMIT}")]
     TooLong(usize),
@@ -105,9 +80,10 @@ impl SessionCookies {
                 set_cookie::session(&session.app_id),
                 Zeroizing::new(keys.seal(&to_bytes(session))?),
             ),
-            SessionCookies::Legacy(keys) | SessionCookies::LegacySealed(_, keys) => {
-                (set_cookie::legacy_session(&session.app_id), keys.write(session)?)
-            }
+            SessionCookies::Legacy(keys) | SessionCookies::LegacySealed(_, keys) => (
+                set_cookie::legacy_session(&session.app_id),
+                write_legacy(keys, session)?,
+            ),
         };
         let length = name.len() + 1 + value.len();
         if length > COOKIE_LIMIT {
@@ -120,18 +96,33 @@ impl SessionCookies {
     pub fn read(&self, cookie_header: &[u8], app_id: &AppId) -> Vec<FoundSession> {
         match self {
             SessionCookies::Sealed(keys) => read_sealed(keys, cookie_header, app_id, false),
-            SessionCookies::Legacy(keys) => keys.read(cookie_header, app_id, false),
+            SessionCookies::Legacy(keys) => read_legacy(keys, cookie_header, app_id, false),
             SessionCookies::SealedLegacy(sealed, legacy) => {
                 let mut found = read_sealed(sealed, cookie_header, app_id, false);
-                found.extend(legacy.read(cookie_header, app_id, true));
+                found.extend(read_legacy(legacy, cookie_header, app_id, true));
                 found
             }
             SessionCookies::LegacySealed(sealed, legacy) => {
-                let mut found = legacy.read(cookie_header, app_id, false);
+                let mut found = read_legacy(legacy, cookie_header, app_id, false);
                 found.extend(read_sealed(sealed, cookie_header, app_id, true));
                 found
             }
         }
+    }
+
+    /// The keys of the original's format, where that is read.
+    pub fn legacy_keys(&self) -> Option<&LegacyKeys> {
+        match self {
+            SessionCookies::Sealed(_) => None,
+            SessionCookies::Legacy(keys)
+            | SessionCookies::SealedLegacy(_, keys)
+            | SessionCookies::LegacySealed(_, keys) => Some(keys),
+        }
+    }
+
+    /// Whether the original's format is the one that is written.
+    pub fn writes_legacy(&self) -> bool {
+        matches!(self, SessionCookies::Legacy(_) | SessionCookies::LegacySealed(..))
     }
 }
 
@@ -150,55 +141,38 @@ fn read_sealed(keys: &SealingKeys, header: &[u8], app_id: &AppId, outdated: bool
     sessions.collect()
 }
 
-impl LegacyKeys {
-    fn write(&self, session: &Session) -> Result<Zeroizing<String>, SessionCookieError> {
-        let time = |time: u64| u32::try_from(time).map_err(|_| SessionCookieError::Time(time));
-        let cookie = Cookie {
-            user: User::encode(&session.user)?,
-            version: Version::new(self.encryption, Reauthentication::Unknown),
-            app_server_id: session.app_server_id.to_field(),
-            app_id: session.app_id.to_field(),
-            cookie_type: CookieType::SESSION,
-            creds: session.creds.digit(),
-            pre_session_token: if session.reauthenticated {
-                REAUTHENTICATED
-            } else {
-                ORDINARY
-            },
-            create_time: time(session.create_time)?,
-            last_time: time(session.last_time)?,
-        };
-        let signed = SignedCookie::sign(&cookie, &self.signing_key)?;
-        let encrypted = signed.encrypt(self.encryption, self.crypt_key.keys().current(), &self.own_name)?;
-        Ok(encrypted.to_base64())
-    }
-
-    fn read(&self, header: &[u8], app_id: &AppId, outdated: bool) -> Vec<FoundSession> {
-        let name = set_cookie::legacy_session(app_id);
-        let keys = self.crypt_key.keys();
-        let sessions = cookie_header::values(header, &name)
-            .take(TRIED_LIMIT)
-            .filter_map(|value| {
-                let encrypted = EncryptedCookie::from_base64(std::str::from_utf8(value).ok()?).ok()?;
-                let verified = keys
-                    .open(&encrypted, self.encryption, &self.own_name, &self.certificates)
-                    .ok()?;
-                Some(FoundSession {
-                    session: from_cookie(&verified.cookie)?,
-                    outdated,
-                })
-            });
-        sessions.collect()
-    }
+fn write_legacy(keys: &LegacyKeys, session: &Session) -> Result<Zeroizing<String>, LegacyCookieError> {
+    keys.make(&LegacyCookie {
+        cookie_type: CookieType::SESSION,
+        user: &session.user,
+        app_server_id: &session.app_server_id,
+        app_id: &session.app_id,
+        creds: session.creds,
+        token: if session.reauthenticated {
+            REAUTHENTICATED
+        } else {
+            ORDINARY
+        },
+        create_time: session.create_time,
+        last_time: session.last_time,
+    })
 }
 
-/// The session that the original's cookie describes; `None` for a cookie of another type or version, or one whose
-/// text is not printable.
+fn read_legacy(keys: &LegacyKeys, header: &[u8], app_id: &AppId, outdated: bool) -> Vec<FoundSession> {
+    let name = set_cookie::legacy_session(app_id);
+    let sessions = cookie_header::values(header, &name)
+        .take(TRIED_LIMIT)
+        .filter_map(|value| {
+            Some(FoundSession {
+                session: from_cookie(&keys.open(value, CookieType::SESSION)?)?,
+                outdated,
+            })
+        });
+    sessions.collect()
+}
+
+/// The session that the original's cookie describes.
 fn from_cookie(cookie: &Cookie) -> Option<Session> {
-    let ours = cookie.cookie_type == CookieType::SESSION && cookie.version.is_compatible();
-    if !ours || !cookie.is_printable_ascii() {
-        return None;
-    }
     Some(Session {
         user: String::from_utf8(cookie.user.decoded()).ok()?,
         app_id: AppId::from_encoded(cookie.app_id.as_bytes()).ok()?,

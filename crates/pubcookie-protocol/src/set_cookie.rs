@@ -12,7 +12,7 @@ pub const GRANTING_REQUEST: &str = "pubcookie_g_req";
 pub const GRANTING: &str = "pubcookie_g";
 /// The pre-session cookie in the sealed format: a neighbour in the same domain cannot plant a `__Host-` cookie.
 pub const PRE_SESSION: &str = "__Host-pubcookie_pre_s";
-/// The pre-session cookie of the original; only ever cleared.
+/// The pre-session cookie of the original, for the members of a cluster that are of the original; else only cleared.
 pub const LEGACY_PRE_SESSION: &str = "pubcookie_pre_s";
 
 /// The name of an application's session cookie in the sealed format.
@@ -66,6 +66,11 @@ pub fn pre_session(sealed: &str, method: LoginMethod) -> String {
     format!("{PRE_SESSION}={sealed}; path=/; secure; HttpOnly; SameSite={same_site}")
 }
 
+/// `Set-Cookie` for a pre-session cookie of the original, which has one in the GET method alone.
+pub fn legacy_pre_session(value: &str) -> Zeroizing<String> {
+    session_cookie(LEGACY_PRE_SESSION, value)
+}
+
 /// `Set-Cookie` for a session cookie; `name` is [`session`] or [`legacy_session`].
 pub fn session_cookie(name: &str, value: &str) -> Zeroizing<String> {
     Zeroizing::new(format!("{name}={value}; path=/; secure; HttpOnly; SameSite=Lax"))
@@ -82,10 +87,12 @@ pub fn clear_granting(method: LoginMethod, domain: Option<&CookieDomain>) -> Str
 
 /// `Set-Cookie` values that take the pre-session cookies away, ours and the original's.
 pub fn clear_pre_session() -> [String; 2] {
-    [
-        cleared(PRE_SESSION, "", None),
-        cleared(LEGACY_PRE_SESSION, "", None),
-    ]
+    [cleared(PRE_SESSION, "", None), clear_legacy_pre_session()]
+}
+
+/// `Set-Cookie` that takes the original's pre-session cookie away.
+pub fn clear_legacy_pre_session() -> String {
+    cleared(LEGACY_PRE_SESSION, "", None)
 }
 
 /// `Set-Cookie` values that end an application's session, in both formats.

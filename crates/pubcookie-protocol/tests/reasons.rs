@@ -3,7 +3,7 @@
 
 mod recorded;
 
-use granting_cookie::{CookieType, EncryptedCookie, Encryption};
+use granting_cookie::{EncryptedCookie, Encryption};
 use pubcookie_protocol::app_id::{AppId, AppServerId};
 use pubcookie_protocol::auth_type::Creds;
 use pubcookie_protocol::cookie_header;
@@ -31,7 +31,12 @@ enum Answer {
 }
 
 /// Steps of `errors-app-get.json` where we differ on purpose: what we answer, and why.
-const DIFFERENCES: [(usize, Answer, &str); 12] = [
+const DIFFERENCES: [(usize, Answer, &str); 13] = [
+    (
+        6,
+        Answer::LogIn(Reason::WrongPreSession),
+        "a login that took more than an hour is given up",
+    ),
     (
         11,
         Answer::LogIn(Reason::GrantingTooOld),
@@ -177,7 +182,7 @@ impl Verifier {
             blank_user: false,
         };
         let mut reason = Reason::NoCookie;
-        let pre_session = self.pre_session(header);
+        let pre_session = PreSession::read(header, &self.sealing, self.sessions.legacy_keys(), NOW);
         for value in cookie_header::values(header, set_cookie::GRANTING) {
             let Some(cookie) = self.open(value, "pubcookie_granting") else {
                 continue;
@@ -207,28 +212,6 @@ impl Verifier {
             }
         }
         Answer::LogIn(reason)
-    }
-
-    /// The original's pre-session cookies, turned into one of ours.
-    fn pre_session(&self, header: &[u8]) -> Option<PreSession> {
-        let values = || cookie_header::values(header, set_cookie::LEGACY_PRE_SESSION);
-        values().next()?;
-        let cookies = values()
-            .filter_map(|value| self.open(value, HOST))
-            .filter(|cookie| cookie.cookie_type == CookieType::PRE_SESSION);
-        let tokens: Vec<i32> = cookies.map(|cookie| cookie.pre_session_token).collect();
-        let mut sealed = vec![1, u8::try_from(tokens.len()).unwrap()];
-        for token in tokens {
-            sealed.extend(token.to_be_bytes());
-            sealed.extend(NOW.to_be_bytes());
-            sealed.push(0);
-        }
-        let header = format!(
-            "{}={}",
-            set_cookie::PRE_SESSION,
-            self.sealing.seal(&sealed).unwrap()
-        );
-        PreSession::read(header.as_bytes(), &self.sealing, NOW)
     }
 
     fn open(&self, value: &[u8], signer: &str) -> Option<granting_cookie::Cookie> {

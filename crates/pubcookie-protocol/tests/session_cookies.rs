@@ -7,6 +7,7 @@ use granting_cookie::Encryption;
 use proptest::prelude::*;
 use pubcookie_protocol::app_id::{AppId, AppServerId};
 use pubcookie_protocol::auth_type::Creds;
+use pubcookie_protocol::legacy_cookie::LegacyCookieError;
 use pubcookie_protocol::sealed::{Context, Purpose, SealingKeys};
 use pubcookie_protocol::session::Session;
 use pubcookie_protocol::session_cookie::{SessionCookieError, SessionCookies, SessionFormat};
@@ -178,7 +179,7 @@ fn what_does_not_fit_is_refused_never_cut() {
             last_time: 1 << 32,
             ..session()
         }),
-        Err(SessionCookieError::Time(_))
+        Err(SessionCookieError::Legacy(LegacyCookieError::Time(_)))
     ));
 }
 
