@@ -1,6 +1,5 @@
 //! Authentication providers: who checks a user name and password for httpd (`file`, `ldap`, `dbd`, ...).
 
-use std::ffi::c_uint;
 use std::ptr::NonNull;
 
 use zeroize::Zeroizing;
@@ -8,10 +7,11 @@ use zeroize::Zeroizing;
 use super::{Request, ffi, text};
 
 /// What a provider says of a user name and password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PasswordVerdict {
-    /// They fit.
-    Granted,
+    /// They fit, and the user is called so: as was asked, unless the provider knows better (mod_authnz_ldap by
+    /// `AuthLDAPRemoteUserAttribute`).
+    Granted(String),
     /// The provider knows the user, and the password is wrong.
     Denied,
     /// The provider does not know the user.
@@ -75,17 +75,16 @@ impl PasswordProvider {
             let check = self.provider.as_ref().check_password;
             check.map(|check| check(request.raw(), user.as_ptr(), password.as_ptr().cast()))
         };
+        let called = request.user();
         request.notes().remove("authn_provider_name");
         request.set_user(None);
-        verdict.map_or(PasswordVerdict::Error, verdict_of)
-    }
-}
-
-fn verdict_of(status: c_uint) -> PasswordVerdict {
-    match status {
-        ffi::authn_status_AUTH_GRANTED => PasswordVerdict::Granted,
-        ffi::authn_status_AUTH_DENIED => PasswordVerdict::Denied,
-        ffi::authn_status_AUTH_USER_NOT_FOUND => PasswordVerdict::NotFound,
-        _ => PasswordVerdict::Error,
+        match (verdict, called) {
+            (Some(ffi::authn_status_AUTH_GRANTED), Ok(Some(called))) => {
+                PasswordVerdict::Granted(called.to_owned())
+            }
+            (Some(ffi::authn_status_AUTH_DENIED), _) => PasswordVerdict::Denied,
+            (Some(ffi::authn_status_AUTH_USER_NOT_FOUND), _) => PasswordVerdict::NotFound,
+            _ => PasswordVerdict::Error,
+        }
     }
 }

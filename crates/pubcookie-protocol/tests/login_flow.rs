@@ -81,6 +81,35 @@ fn another_user_begins_a_login_of_their_own() {
 }
 
 #[test]
+fn the_provider_says_how_a_user_is_called() {
+    let mut browser = logged_in();
+    browser.now = NOW + 100;
+    let page = ask(&mut browser, &[("sess_re", "1")]);
+    let seen = browser.log_in(&page, "Alice", "secret");
+    assert_eq!(granted(&seen).user.as_bytes(), b"alice");
+    // It is the same user, whose login goes on.
+    let login = open_login(seen.set_cookie("pubcookie_l").unwrap());
+    assert_eq!(
+        (login.user.as_bytes(), u64::from(login.last_time)),
+        (&b"alice"[..], NOW + 8 * 3600)
+    );
+    // A name that does not fit is refused, and never cut.
+    let page = ask(&mut browser, &[("sess_re", "1")]);
+    let seen = browser.log_in(&page, "long", "x");
+    assert!(seen.granting_cookie().is_none() && seen.set_cookie("pubcookie_l").is_none());
+    assert!(
+        seen.event.to_string().starts_with("user averyvery"),
+        "{}",
+        seen.event
+    );
+    assert!(
+        seen.html.contains("not a user name that can log in"),
+        "{}",
+        seen.html
+    );
+}
+
+#[test]
 fn no_prompt_never_shows_a_form() {
     for sess_re in ["0", "1", "100"] {
         let seen = ask(&mut Browser::new(), &[("flag", "Q"), ("sess_re", sess_re)]);

@@ -44,8 +44,10 @@ impl PasswordCheck<'_, '_> {
             }
         };
         let verdict = self.ask_providers(password);
-        let taken_back = match (attempt, verdict) {
-            (Some(attempt), PasswordVerdict::Granted) => attempt.take_back(self.request, Verdict::Right, now),
+        let taken_back = match (attempt, &verdict) {
+            (Some(attempt), PasswordVerdict::Granted(_)) => {
+                attempt.take_back(self.request, Verdict::Right, now)
+            }
             (Some(attempt), PasswordVerdict::Error) => attempt.take_back(self.request, Verdict::Unknown, now),
             _ => Ok(()),
         };
@@ -58,7 +60,7 @@ impl PasswordCheck<'_, '_> {
             );
         }
         match verdict {
-            PasswordVerdict::Granted => continuation.granted(now, keys),
+            PasswordVerdict::Granted(name) => continuation.granted(&name, now, keys),
             PasswordVerdict::Denied | PasswordVerdict::NotFound => continuation.denied(now, keys),
             PasswordVerdict::Error => continuation.unavailable(now, keys),
         }

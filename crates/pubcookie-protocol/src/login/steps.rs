@@ -76,10 +76,7 @@ impl LoginServer {
                     .map(Step::Answer);
             }
         };
-        let earlier = known
-            .login()
-            .filter(|login| login.user == user && login.creds == creds)
-            .cloned();
+        let earlier = known.login().filter(|login| login.creds == creds).cloned();
         let continuation = Box::new(Continuation {
             server: self,
             input: *input,
