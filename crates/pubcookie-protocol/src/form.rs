@@ -16,7 +16,9 @@ pub struct Form(Vec<(Vec<u8>, Vec<u8>)>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     /// Larger than the limit.
-    #[error("the form has more than {limit} bytes, which is the limit (PubcookieMaxPost or LimitRequestBody)")]
+    #[error(
+        "the form has more than {limit} bytes, which is the limit (PubcookieMaxPost or LimitRequestBody)"
+    )]
     TooLarge {
         /// The limit in bytes.
         limit: usize,
@@ -77,11 +79,11 @@ impl Form {
     }
 
     /// Refuses a form that a browser could not send again from a page of ours, byte for byte: one with bytes that are
-    /// no text, with other line ends than a browser's own, or with a field without a name.
+    /// no text, with other line ends than a browser's own, with a field without a name, or with one that browsers fill in.
     pub fn check_carriable(&self) -> Result<(), FormError> {
-        let carriable = self
-            .fields()
-            .all(|(name, value)| !name.is_empty() && is_text(name) && is_text(value));
+        let carriable = self.fields().all(|(name, value)| {
+            !name.is_empty() && is_text(name) && is_text(value) && !is_replaced(name, value)
+        });
         if carriable {
             Ok(())
         } else {
@@ -118,6 +120,11 @@ fn is_text(bytes: &[u8]) -> bool {
         return false;
     };
     !text.replace("\r\n", "").contains(['\r', '\n', '\0'])
+}
+
+/// A hidden field of this name comes back with the encoding of the page, whatever it held (HTML, section 4.10.22.4).
+fn is_replaced(name: &[u8], value: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"_charset_") && value != b"UTF-8"
 }
 
 /// Whether a body of this Content-Type can be carried through a login.
@@ -263,7 +270,15 @@ mod tests {
     fn a_form_is_carried_only_where_it_comes_back_the_same() {
         let check = |body: &[u8]| Form::parse(body, 100).unwrap().check_carriable();
         assert_eq!(check(b"a=%0D%0A%C3%A9%09&a="), Ok(()));
-        for body in [&b"a=%0A"[..], b"a=%0D", b"a=%E9", b"%00=a", b"=a"] {
+        assert_eq!(check(b"_charset_=UTF-8"), Ok(()));
+        for body in [
+            &b"a=%0A"[..],
+            b"a=%0D",
+            b"a=%E9",
+            b"%00=a",
+            b"=a",
+            b"_Charset_=ISO-8859-1",
+        ] {
             assert_eq!(check(body), Err(FormError::NotCarriable), "{body:?}");
         }
     }
