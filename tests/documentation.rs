@@ -22,7 +22,7 @@ fn every_directive_is_documented_as_it_is() -> Result<()> {
 }
 
 #[test]
-fn every_link_leads_somewhere() -> Result<()> {
+fn every_link_leads_somewhere_and_the_readme_to_every_page() -> Result<()> {
     let pages = pages()?;
     let mut links = 0;
     for (page, text) in &pages {
@@ -30,6 +30,11 @@ fn every_link_leads_somewhere() -> Result<()> {
         nothing_wrong(&page.display().to_string(), link_problems(page, text)?)?;
     }
     ensure!(links > 100, "only {links} links were found");
+    let readme = relative_links(&read("README.md")?)?;
+    for page in files("docs")? {
+        let page = page.strip_prefix(root())?.display().to_string();
+        ensure!(readme.contains(&page), "README.md does not name {page}");
+    }
     Ok(())
 }
 
@@ -238,20 +243,15 @@ fn link_problems(page: &Path, text: &str) -> Result<Vec<String>> {
     let mut problems = Vec::new();
     for link in relative_links(text)? {
         let (file, heading) = link.split_once('#').unwrap_or((&link, ""));
-        let target = if file.is_empty() {
-            page.to_owned()
-        } else {
-            directory.join(file)
-        };
-        let there = if file.is_empty() {
-            text.to_owned()
-        } else if target.is_dir() {
-            String::new()
-        } else if let Ok(there) = fs::read_to_string(&target) {
-            there
-        } else {
+        let target = directory.join(file);
+        if !target.exists() {
             problems.push(format!("{link}: there is no such file"));
             continue;
+        }
+        let there = if file.is_empty() {
+            text.to_owned()
+        } else {
+            fs::read_to_string(&target).unwrap_or_default()
         };
         if !heading.is_empty() && !anchors(&there).contains(heading) {
             problems.push(format!("{link}: there is no such heading"));
@@ -366,7 +366,7 @@ fn options_in_help(command: &str) -> Result<BTreeSet<String>> {
 
 fn pages() -> Result<BTreeMap<PathBuf, String>> {
     let mut pages = files("docs")?;
-    pages.extend([root().join("README.md"), root().join("CHANGELOG.md")]);
+    pages.extend(["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|page| root().join(page)));
     pages
         .into_iter()
         .map(|page| Ok((page.clone(), fs::read_to_string(page)?)))
