@@ -31,10 +31,9 @@ pub fn made_again(
         NO_BODY
     };
     let made = match name {
+        _ if format == SessionFormat::Legacy => return format!("{name}={value}"),
         "pubcookie_pre_s" => pre_session(value, body, host, servers),
-        _ if name.starts_with("pubcookie_s_") && format == SessionFormat::Sealed => {
-            session(value, host, servers)
-        }
+        _ if name.starts_with("pubcookie_s_") => session(value, host, servers),
         _ => return format!("{name}={value}"),
     };
     format!("__Host-{name}={}", made.unwrap_or_else(|| value.to_owned()))

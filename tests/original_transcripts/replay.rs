@@ -122,11 +122,16 @@ impl Browser<'_> {
         Ok(())
     }
 
-    /// The pre-session that the browser of ours would have: in the POST method that of the recording has none.
+    /// The pre-session that the browser of ours would have: in the POST method that of the recording has none. By GET it
+    /// has the original's, and that has to do.
     fn begin_login_of(&mut self, request: &Request) {
         let fields = request.fields();
-        let cookies = request.cookies().into_iter();
+        let cookies = request.cookies();
+        if cookies.iter().any(|(name, _)| *name == "pubcookie_pre_s") {
+            return;
+        }
         let granting_cookie = cookies
+            .into_iter()
             .chain(fields.iter().map(|(name, value)| (name.as_str(), value.as_str())))
             .find(|(name, _)| *name == "pubcookie_g");
         let host = request.url.host_str().unwrap_or_default();

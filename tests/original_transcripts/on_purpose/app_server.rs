@@ -46,6 +46,7 @@ pub const TABLE: &[Purpose] = &[
             variable("", ANSWERS, None),
             cookie("pubcookie_g_req", None, SET_IN_DOMAIN),
             cookie("pubcookie_pre_s", None, SET),
+            cookie("pubcookie_pre_s", CLEARED, SET),
             change(Kind::GrantingRequest, "", None, MADE),
         ],
         why: "The original takes a pre-session cookie for a session, looks for names anywhere in the header \
@@ -205,6 +206,24 @@ pub const TABLE: &[Purpose] = &[
             ),
         ],
         why: "The body arrives as it was sent, field by field in its order.",
+    },
+    Purpose {
+        at: &[
+            ("poststuff-get-method", &[3]),
+            ("poststuff-nosubmit-get-method", &[3]),
+        ],
+        what: "a body whose login began at a member of the original (`PubcookieSessionFormat legacy`)",
+        changes: &[
+            variable("", ANSWERS, None),
+            change(
+                Kind::Form,
+                "",
+                None,
+                Some("post https://app1.example.edu:18444/secure/env.cgi*"),
+            ),
+            change(Kind::Caching, "", Some("as ever"), Some("no-store")),
+        ],
+        why: "The original does not say which site's page had sent it: the user sees where it goes, and has to click.",
     },
     Purpose {
         at: &[

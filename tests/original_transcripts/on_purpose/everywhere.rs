@@ -43,14 +43,22 @@ pub const TABLE: &[Purpose] = &[
     },
     Purpose {
         at: &[],
-        what: "the pre-session cookie",
-        changes: &[change(
-            Kind::CookieName,
-            "pubcookie_pre_s",
-            Some("pubcookie_pre_s"),
-            Some("__Host-pubcookie_pre_s"),
-        )],
-        why: "It is sealed, holds the logins of up to eight tabs, and no other host of the domain can set it.",
+        what: "the pre-session cookie (with `PubcookieSessionFormat legacy` the original's is beside it)",
+        changes: &[
+            change(
+                Kind::CookieName,
+                "pubcookie_pre_s",
+                Some("pubcookie_pre_s"),
+                Some("__Host-pubcookie_pre_s"),
+            ),
+            change(
+                Kind::CookieName,
+                "pubcookie_pre_s",
+                Some("pubcookie_pre_s"),
+                Some("pubcookie_pre_s and __Host-pubcookie_pre_s"),
+            ),
+        ],
+        why: "Ours is sealed, holds the logins of up to eight tabs, and no other host of the domain can set it.",
     },
     Purpose {
         at: &[],
