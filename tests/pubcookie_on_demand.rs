@@ -40,33 +40,19 @@ const PLACES: &str = r#"
     PubcookieAppID demo
     PubcookieOnDemand grades "Require user alice"
 </Location>
-<Location /wide>
-    PubcookieAppID demo
-    PubcookieOnDemand grades "AuthType webiso, Require valid-user, PubcookieNoPrompt on"
-</Location>
-<Location /wide/bobs>
-    AuthType webiso
-    Require user bob
-</Location>
-<Location /wide/users>
-    AuthType webiso
-    Require valid-user
-</Location>
-<Location /wide/stronger>
-    AuthType uwsecurid
-    Require valid-user
-</Location>
-<Location /wide/closed>
-    Require all denied
-</Location>
 "#;
 
 /// Directories with an .htaccess at `/files/<name>/`: what they may say, and what they say.
-const HTACCESS: [(&str, &str, &str); 5] = [
+const HTACCESS: [(&str, &str, &str); 6] = [
     (
         "good",
         "AllowOverride AuthConfig",
         "PubcookieOnDemand grades \"AuthType webiso, Require valid-user, PubcookieAppID demo\"",
+    ),
+    (
+        "own-type",
+        "AllowOverride AuthConfig",
+        "AuthType webiso\nPubcookieOnDemand grades \"Require valid-user, PubcookieAppID demo\"",
     ),
     (
         "no-right",
@@ -207,35 +193,6 @@ fn the_cookie_decides_what_a_place_says() -> Result<()> {
 }
 
 #[test]
-fn no_key_of_a_wide_place_opens_a_narrower_one() -> Result<()> {
-    let site = site();
-    let nobody = browser_asking_for(site, "grades")?;
-    let page = nobody.get(&site.url("/wide/page"))?;
-    assert_eq!(
-        seen(&page)?,
-        (None, Some("grades".to_owned())),
-        "{}",
-        page.story()
-    );
-    let page = nobody.get(&site.url("/wide/users"))?;
-    assert!(page.form_with("pass").is_ok(), "{}", page.story());
-
-    let browser = browser_asking_for(site, "grades")?;
-    browser.set_cookie(&site.url("/"), &session_cookie(site, 10, 10)?)?;
-    assert_eq!(
-        seen(&ask(&browser, &site.url("/wide/page"))?)?,
-        alice_with("grades")
-    );
-    let users = ask(&browser, &site.url("/wide/users"))?;
-    assert_eq!(seen(&users)?, (Some(USER.to_owned()), None));
-    assert_eq!(ask(&browser, &site.url("/wide/bobs"))?.status, 401);
-    assert_eq!(ask(&browser, &site.url("/wide/closed"))?.status, 403);
-    let stronger = begin_login(&browser, &site.url("/wide/stronger"))?;
-    assert_eq!(stronger.creds.digit(), b'3');
-    Ok(())
-}
-
-#[test]
 fn limits_and_the_end_of_a_session_come_on_demand() -> Result<()> {
     let site = site();
     let browser = browser_asking_for(site, "grades")?;
@@ -303,6 +260,7 @@ fn an_htaccess_may_say_what_it_may_say_without_waiting() -> Result<()> {
     let browser = browser_asking_for(site, "grades")?;
     let url = site.url("/files/good/page.html");
     assert_eq!(begin_login(&browser, &url)?.app_id.as_str(), "demo");
+    begin_login(&browser, &site.url("/files/own-type/page.html"))?;
     let page = site.log_in(&browser, "/files/good/page.html")?;
     assert!(page.body.contains("Anybody's page."), "{}", page.story());
 
