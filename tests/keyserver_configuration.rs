@@ -4,7 +4,7 @@ mod keyserver_support;
 mod pubcookie_support;
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -98,6 +98,26 @@ fn directories_have_to_be_httpds_own() -> Result<()> {
             .expect_err("no certificate")
             .contains("PubcookieGrantingCertFile: ")
     );
+    Ok(())
+}
+
+#[test]
+fn httpds_children_have_to_reach_the_keys() -> Result<()> {
+    let directory = PrivateDirectory::new("keyserver-reach")?;
+    let above = directory.make_directory("above", 0o700)?;
+    let keys = directory.make_directory("above/keys", 0o700)?;
+    give_to_children(&keys)?;
+    let lines = format!("PubcookieKeyPermit a\nPubcookieKeyDir \"{}\"", keys.display());
+    // An ordinary user's httpd has children of that user.
+    if fs::metadata(&above)?.uid() != fs::metadata(&keys)?.uid() {
+        let refusal = configtest(&lines).expect_err("the directory above is root's alone");
+        assert!(
+            refusal.contains(&format!("chmod a+x {}", above.display())),
+            "{refusal}"
+        );
+        fs::set_permissions(&above, Permissions::from_mode(0o711))?;
+    }
+    assert!(configtest(&lines).is_ok());
     Ok(())
 }
 

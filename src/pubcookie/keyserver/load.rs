@@ -1,6 +1,6 @@
 //! What a keyserver needs, checked when httpd starts.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -52,22 +52,38 @@ fn check_directory(path: &Path, child: ChildUser) -> Result<(), String> {
             "{shown} has mode {mode:04o}: everybody can put keys there; chmod o-w it"
         ));
     }
-    let writable = match child {
-        ChildUser { user: 0, .. } => true,
-        ChildUser { user, .. } if user == found.uid() => mode & 0o300 == 0o300,
-        child if child.groups().contains(&found.gid()) => mode & 0o030 == 0o030,
-        _ => false,
-    };
-    if writable {
-        return Ok(());
+    if !may(child, &found, 0o3) {
+        return Err(format!(
+            "{shown} (mode {mode:04o}, owner {}, group {}) cannot be written to by the user that httpd's children run as \
+             ({}), who serve the keys: chown it, with the files in it",
+            found.uid(),
+            found.gid(),
+            child.user
+        ));
     }
-    Err(format!(
-        "{shown} (mode {mode:04o}, owner {}, group {}) cannot be written to by the user that httpd's children run as \
-         ({}), who serve the keys: chown it, with the files in it",
-        found.uid(),
-        found.gid(),
-        child.user
-    ))
+    let closed = path.ancestors().skip(1).find(|above| {
+        let found = fs::metadata(above);
+        found.is_ok_and(|found| !may(child, &found, 0o1))
+    });
+    match closed {
+        None => Ok(()),
+        Some(above) => Err(format!(
+            "{shown} cannot be reached by the user that httpd's children run as ({}), who serve the keys: chmod a+x {}",
+            child.user,
+            above.display()
+        )),
+    }
+}
+
+/// Whether httpd's children have these rights (4 to read, 2 to write, 1 to search).
+fn may(child: ChildUser, found: &Metadata, rights: u32) -> bool {
+    let shift = match child {
+        ChildUser { user: 0, .. } => return true,
+        ChildUser { user, .. } if user == found.uid() => 6,
+        child if child.groups().contains(&found.gid()) => 3,
+        _ => 0,
+    };
+    (found.mode() >> shift) & rights == rights
 }
 
 /// What is handed out as granting certificate: the first one, which is the one that is used, or will be next.
