@@ -9,7 +9,7 @@ use granting_cookie::{
     AppId, AppServerId, Cookie, CookieType, EncryptedCookie, Encryption, Reauthentication, SignedCookie,
     SigningKey, User, VerifyingCertificate, Version,
 };
-use pubcookie_support::{ask, begin_login, bring, crypt_key, granted, granting_request, now, sealed};
+use pubcookie_support::{ask, begin_login, bring, crypt_key, granted, now, sealed};
 use testbed::PrivateDirectory;
 use testbed::application::{self, Seen};
 use testbed::browser::Browser;
@@ -180,39 +180,26 @@ fn come_back(site: &Site, browser: &Browser, token: i32) -> Result<bool> {
 }
 
 #[test]
-fn a_login_that_began_at_a_member_of_the_original_ends_here() -> Result<()> {
-    for format in ["legacy", "legacy sealed", "sealed legacy", "sealed"] {
-        let site = site(format)?;
-        let browser = site.browser()?;
-        begin_at_the_original(&site, &browser, &pre_session(-7)?)?;
-        let reads_legacy = format != "sealed";
-        assert_eq!(come_back(&site, &browser, -7)?, reads_legacy, "{format}");
-        assert_eq!(
-            browser.cookie(LEGACY_PRE_SESSION).is_none(),
-            reads_legacy,
-            "{format}"
-        );
-    }
-    Ok(())
-}
-
-#[test]
-fn a_login_that_began_here_can_end_at_a_member_of_the_original() -> Result<()> {
-    for (format, writes_legacy) in [
-        ("legacy", true),
-        ("legacy sealed", true),
-        ("sealed legacy", false),
-        ("sealed", false),
+fn a_login_begins_at_a_member_of_one_kind_and_ends_at_one_of_the_other() -> Result<()> {
+    for (format, reads_legacy, writes_legacy) in [
+        ("legacy", true, true),
+        ("legacy sealed", true, true),
+        ("sealed legacy", true, false),
+        ("sealed", false, false),
     ] {
         let site = site(format)?;
+        // There, and then here.
+        let browser = site.browser()?;
+        begin_at_the_original(&site, &browser, &pre_session(-7)?)?;
+        assert_eq!(come_back(&site, &browser, -7)?, reads_legacy, "{format}");
+        let is_cleared = browser.cookie(LEGACY_PRE_SESSION).is_none();
+        assert_eq!(is_cleared, reads_legacy, "{format}");
+        // Here, and then there.
         let browser = site.browser()?;
         let asked = begin_login(&browser, &site.url("/app"))?;
         ensure!(browser.cookie(SEALED_PRE_SESSION).is_some(), "{format}");
-        assert_eq!(
-            browser.cookie(LEGACY_PRE_SESSION).is_some(),
-            writes_legacy,
-            "{format}"
-        );
+        let is_given = browser.cookie(LEGACY_PRE_SESSION).is_some();
+        assert_eq!(is_given, writes_legacy, "{format}");
         if writes_legacy {
             let cookie = at_the_original(&site, &browser, LEGACY_PRE_SESSION)?;
             assert_eq!(cookie.cookie_type, CookieType::PRE_SESSION);
@@ -222,6 +209,7 @@ fn a_login_that_began_here_can_end_at_a_member_of_the_original() -> Result<()> {
             assert_eq!(cookie.app_id.as_bytes(), b"demo");
             assert_eq!((cookie.creds, cookie.create_time), (b'0', cookie.last_time));
         }
+        // Here all the same.
         ensure!(come_back(&site, &browser, asked.pre_session_token)?, "{format}");
         for name in [SEALED_PRE_SESSION, LEGACY_PRE_SESSION] {
             assert!(browser.cookie(name).is_none(), "{format}: {name} is left");
@@ -231,24 +219,9 @@ fn a_login_that_began_here_can_end_at_a_member_of_the_original() -> Result<()> {
 }
 
 #[test]
-fn logins_at_both_kinds_of_members_go_on_side_by_side() -> Result<()> {
-    let site = site("legacy")?;
-    let browser = site.browser()?;
-    let here = begin_login(&browser, &site.url("/app"))?.pre_session_token;
-    // The original has the one cookie, and writes over ours.
-    begin_at_the_original(&site, &browser, &pre_session(-7)?)?;
-    ensure!(come_back(&site, &browser, here)?);
-    ensure!(browser.cookie(LEGACY_PRE_SESSION).is_some());
-    ensure!(come_back(&site, &browser, -7)?);
-    ensure!(browser.cookie(LEGACY_PRE_SESSION).is_none());
-    Ok(())
-}
-
-#[test]
 fn a_pre_session_of_the_original_is_looked_at_closely() -> Result<()> {
     let site = site("legacy")?;
     let good = pre_session(-7)?;
-    let old = now() - 3601;
     let bad = [
         Cookie {
             pre_session_token: 7,
@@ -259,8 +232,8 @@ fn a_pre_session_of_the_original_is_looked_at_closely() -> Result<()> {
             ..good.clone()
         },
         Cookie {
-            create_time: old,
-            ..good
+            create_time: now() - 3601,
+            ..good.clone()
         },
     ];
     for pre_session in bad {
@@ -270,24 +243,28 @@ fn a_pre_session_of_the_original_is_looked_at_closely() -> Result<()> {
     }
     // Signed by the login server, it is none of the cluster's.
     let browser = site.browser()?;
-    let signed_elsewhere = sealed(&site, &pre_session(-7)?, Encryption::Aes)?;
+    let signed_elsewhere = sealed(&site, &good, Encryption::Aes)?;
     let cookie = format!("{LEGACY_PRE_SESSION}={signed_elsewhere}; path=/; secure");
     browser.set_cookie(&site.url("/"), &cookie)?;
-    ensure!(!come_back(&site, &browser, -7)?);
-    Ok(())
-}
+    ensure!(!come_back(&site, &browser, -7)?, "signed elsewhere");
 
-/// A neighbour that plants its own pre-session knows the token of it.
-#[test]
-fn no_login_here_goes_by_a_token_that_was_planted() -> Result<()> {
-    let site = site("legacy")?;
+    // A neighbour that plants one of its own knows the token of it: no login here goes by that.
     let browser = site.browser()?;
-    begin_at_the_original(&site, &browser, &pre_session(-7)?)?;
-    let asked = granting_request(&ask(&browser, &site.url("/app"))?)?;
+    begin_at_the_original(&site, &browser, &good)?;
+    let asked = begin_login(&browser, &site.url("/app"))?;
     assert_ne!(asked.pre_session_token, -7);
     let cookie = at_the_original(&site, &browser, LEGACY_PRE_SESSION)?;
     assert_eq!(cookie.pre_session_token, asked.pre_session_token);
     ensure!(!come_back(&site, &browser, -7)?, "the planted one was kept");
+
+    // Logins at both kinds of members are under way: the original has the one cookie, and writes over ours.
+    let browser = site.browser()?;
+    let here = begin_login(&browser, &site.url("/app"))?.pre_session_token;
+    begin_at_the_original(&site, &browser, &good)?;
+    ensure!(come_back(&site, &browser, here)?);
+    ensure!(browser.cookie(LEGACY_PRE_SESSION).is_some());
+    ensure!(come_back(&site, &browser, -7)?);
+    ensure!(browser.cookie(LEGACY_PRE_SESSION).is_none());
     Ok(())
 }
 
