@@ -9,8 +9,10 @@ use anyhow::{Result, ensure};
 use openssl::ssl::{SslConnector, SslMethod, SslStream};
 use openssl::x509::store::X509StoreBuilder;
 
-use super::site::{FILE_LENGTH, FILE_SIZE};
-
+/// Bytes of each file that is asked for.
+pub const FILE_SIZE: usize = 1024;
+/// The same, as answers say it.
+const FILE_LENGTH: &str = "\r\nContent-Length: 1024\r\n";
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// TLS that trusts one certification authority.

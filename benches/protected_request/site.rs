@@ -17,7 +17,7 @@ use testbed::httpd::{Httpd, HttpdBuilder};
 use testbed::pki::{self, Authority, CertificateFiles};
 
 use super::cases::{Case, Format};
-use super::client::{Connector, Target};
+use super::client::{Connector, FILE_SIZE, Target};
 
 const SEALED_HOST: &str = "sealed.demo.localhost";
 const LEGACY_HOST: &str = "legacy.demo.localhost";
@@ -29,10 +29,6 @@ const PASSWORDS: &str =
     "alice:{SHA}CEo1Ae3vaEXy8eQZjsOiuBz1xrw=\nmark:$apr1$benchmrk$PjW0B3hkVk5EAc9T0lz../\n";
 const ALICE: &str = "Authorization: Basic YWxpY2U6c2VzYW1l\r\n";
 const MARK: &str = "Authorization: Basic bWFyazptYXJr\r\n";
-/// Bytes of each file.
-pub const FILE_SIZE: usize = 1024;
-/// The same, as answers say it.
-pub const FILE_LENGTH: &str = "\r\nContent-Length: 1024\r\n";
 /// How long the sessions have been idle, in seconds: more than a twentieth of `PubcookieInactiveExpire`, and the
 /// measurement does not last for the rest of it.
 const IDLE: u64 = 120;
