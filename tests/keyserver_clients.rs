@@ -82,6 +82,10 @@ fn administrators_permit_and_deny_hosts_upload_keys_and_add_certificates() -> Re
     let said = administrator.does(&["-U", &certificate])?;
     assert_eq!(said, "Certificate /O=Test/CN=another is trusted\n");
     stranger.does(&["-H", APP])?;
+    // One that the authority signed would count for nothing.
+    let signed = stranger.files.certificate.display().to_string();
+    let complaint = administrator.fails(&["-U", &signed])?;
+    assert!(complaint.contains("take that of the authority"), "{complaint}");
     // Once more changes nothing.
     administrator.does(&["-U", &certificate])?;
     assert_eq!(fs::read_dir(bed.directory.join("trusted"))?.count(), 1);

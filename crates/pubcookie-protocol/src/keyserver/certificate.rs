@@ -1,18 +1,26 @@
 //! A certificate that the keyserver is asked to trust.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use openssl::error::ErrorStack;
 use openssl::x509::X509;
 
-/// A certificate of a client or an authority, to be trusted from now on.
+/// A certificate of an authority, or of a client that signed its own, to be trusted from now on.
 #[derive(Clone)]
 pub struct TrustedCertificate(X509);
 
-/// Not one certificate.
+/// Why a certificate cannot be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not one certificate in PEM format")]
-pub struct CertificateError;
+pub enum CertificateError {
+    /// No certificate, or several.
+    #[error("not one certificate in PEM format")]
+    NotOne,
+    /// TLS ends a chain with a certificate that signed itself; no other counts for anything, and it may stand in the way of
+    /// one with the same subject.
+    #[error("a certificate that another one signed: take that of the authority")]
+    NotSelfSigned,
+}
 
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
@@ -23,15 +31,19 @@ impl TrustedCertificate {
     pub fn from_pem(text: &str) -> Result<Self, CertificateError> {
         let text = text.replace("BEGIN+CERTIFICATE", "BEGIN CERTIFICATE");
         let text = text.replace("END+CERTIFICATE", "END CERTIFICATE");
-        let (_, rest) = text.split_once(BEGIN).ok_or(CertificateError)?;
-        let (body, rest) = rest.split_once(END).ok_or(CertificateError)?;
+        let (_, rest) = text.split_once(BEGIN).ok_or(CertificateError::NotOne)?;
+        let (body, rest) = rest.split_once(END).ok_or(CertificateError::NotOne)?;
         if rest.contains(BEGIN) {
-            return Err(CertificateError);
+            return Err(CertificateError::NotOne);
         }
         let body: String = body.split_ascii_whitespace().collect();
         let der = openssl::base64::decode_block(&body);
         let certificate = der.and_then(|der| X509::from_der(&der));
-        certificate.map(TrustedCertificate).map_err(|_| CertificateError)
+        let certificate = certificate.map_err(|_| CertificateError::NotOne)?;
+        match certificate.issuer_name().try_cmp(certificate.subject_name()) {
+            Ok(Ordering::Equal) => Ok(TrustedCertificate(certificate)),
+            _ => Err(CertificateError::NotSelfSigned),
+        }
     }
 
     /// In PEM format.

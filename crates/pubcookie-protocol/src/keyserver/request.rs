@@ -20,7 +20,7 @@ pub enum Request {
     Deny(HostName),
     /// The certificate of the login server's granting key.
     GrantingCertificate,
-    /// Clients with this certificate, or with one signed by its key, are trusted from now on.
+    /// Clients with this certificate, which signed itself, or with one signed by its key are trusted from now on.
     Trust(TrustedCertificate),
 }
 
