@@ -5,6 +5,8 @@ mod password;
 mod server;
 pub mod settings;
 
+use std::fmt::Display;
+
 use pubcookie_protocol::login::{Answer, Event, Method, Step, VisitInput};
 use pubcookie_protocol::page::Nonce;
 
@@ -48,10 +50,18 @@ pub fn handler(request: &Request<'_>) -> Outcome {
         "GET" | "HEAD" => visit(request, login, Method::Get, b""),
         "POST" => match request.body(login.server.body_limit()) {
             Ok(form) => visit(request, login, Method::Post, &form),
-            Err(BodyError::TooLarge { .. }) => Outcome::Status(413),
-            Err(BodyError::Unreadable { status }) => Outcome::Status(status),
+            Err(problem) => {
+                tell_of_refusal(request, &problem);
+                match problem {
+                    BodyError::TooLarge { .. } => Outcome::Status(413),
+                    BodyError::Unreadable { status } => Outcome::Status(status),
+                }
+            }
         },
-        _ => request.refuse_method(&[c"GET", c"POST"]),
+        _ => {
+            tell_of_refusal(request, &"its method is none of GET, HEAD and POST");
+            request.refuse_method(&[c"GET", c"POST"])
+        }
     }
 }
 
@@ -60,6 +70,7 @@ fn visit(request: &Request<'_>, login: &Login, method: Method, form: &[u8]) -> O
         std::str::from_utf8(request.path()),
         std::str::from_utf8(request.query().unwrap_or_default()),
     ) else {
+        tell_of_refusal(request, &"an address that is not UTF-8");
         return Outcome::Status(400);
     };
     let Ok(remote_user) = remote_user(request, login) else {
@@ -127,6 +138,17 @@ fn remote_user<'r>(request: &Request<'r>, login: &Login) -> Result<Option<&'r st
             request.client_address()
         );
     })
+}
+
+/// The line for what is refused before anybody has looked at what it asks.
+fn tell_of_refusal(request: &Request<'_>, why: &dyn Display) {
+    let address = request.client_address();
+    log!(
+        Pubcookie,
+        *request,
+        Warning,
+        "login server: refused: {why} [{address}]"
+    );
 }
 
 /// One line for each login, refusal and logout, with user and address; httpd's own prefix has the time.
