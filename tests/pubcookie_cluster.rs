@@ -9,7 +9,7 @@ use granting_cookie::{
     AppId, AppServerId, Cookie, CookieType, EncryptedCookie, Encryption, Reauthentication, SignedCookie,
     SigningKey, User, VerifyingCertificate, Version,
 };
-use pubcookie_support::{ask, begin_login, bring, crypt_key, granted, now, sealed};
+use pubcookie_support::{ask, begin_login, bring, crypt_key, now, sealed};
 use testbed::PrivateDirectory;
 use testbed::application::{self, Seen};
 use testbed::browser::Browser;
@@ -170,10 +170,12 @@ fn begin_at_the_original(site: &Site, browser: &Browser, pre_session: &Cookie) -
 
 /// The browser comes back from the login server, with a granting cookie for this token.
 fn come_back(site: &Site, browser: &Browser, token: i32) -> Result<bool> {
-    let asked = begin_login(&site.browser()?, &site.url("/app"))?;
     let cookie = Cookie {
-        pre_session_token: token,
-        ..granted(&asked, USER)?
+        user: User::encode(USER)?,
+        cookie_type: CookieType::GRANTING,
+        creds: b'1',
+        last_time: 0,
+        ..pre_session(token)?
     };
     bring(browser, site, &sealed(site, &cookie, Encryption::Aes)?)?;
     knows(&site.url("/app"), browser)
@@ -279,5 +281,7 @@ fn in_the_post_method_there_is_no_pre_session_of_the_original() -> Result<()> {
     ask(&browser, &site.url("/app"))?;
     ensure!(browser.cookie(SEALED_PRE_SESSION).is_some());
     ensure!(browser.cookie(LEGACY_PRE_SESSION).is_none());
+    begin_at_the_original(&site, &browser, &pre_session(-7)?)?;
+    ensure!(!come_back(&site, &browser, -7)?, "it was read");
     Ok(())
 }
