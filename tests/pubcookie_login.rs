@@ -49,11 +49,7 @@ fn every_method_with_every_encryption_under_every_mpm() -> Result<()> {
             names.sort();
             assert_eq!(
                 names,
-                [
-                    "MM_SESSION",
-                    "__Host-pubcookie_s_demo",
-                    "pubcookie_l"
-                ],
+                ["MM_SESSION", "__Host-pubcookie_s_demo", "pubcookie_l"],
                 "{mpm:?} {label}"
             );
             // The session serves the next request, and sets nothing.
