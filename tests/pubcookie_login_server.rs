@@ -167,6 +167,30 @@ fn other_methods_and_large_forms_are_refused() -> Result<()> {
 }
 
 #[test]
+fn no_picture_frame_or_script_of_another_page_ends_a_login() -> Result<()> {
+    let site = Site::start()?;
+    let browser = site.browser()?;
+    site.log_in(&browser, "/app")?;
+    let login = browser.cookie("pubcookie_l").context("no login cookie")?;
+    for kind in [
+        "Sec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image",
+        "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe",
+        "Sec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty",
+    ] {
+        let request = format!(
+            "GET /logout HTTP/1.1\r\nHost: login.demo.localhost:{}\r\nCookie: pubcookie_l={}\r\n{kind}\r\n\
+             Connection: close\r\n\r\n",
+            site.httpd.port(),
+            login.value
+        );
+        let answer = browser.raw(&site.url_at("login", "/"), request.as_bytes())?;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{kind}: {answer}");
+        assert!(!answer.contains("Set-Cookie"), "{kind}: {answer}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_host_without_a_key_gets_nothing() -> Result<()> {
     let site = Site::start()?;
     let browser = site.browser()?;

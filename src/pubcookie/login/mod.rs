@@ -46,6 +46,17 @@ pub fn handler(request: &Request<'_>) -> Outcome {
         );
         return Outcome::Status(403);
     }
+    if !shows_a_page(request) {
+        // Browsers ask for a favicon by themselves: no warning.
+        log!(
+            Pubcookie,
+            *request,
+            Info,
+            "login server: refused: a script, a picture or a frame asks (Sec-Fetch-Mode, Sec-Fetch-Dest) [{}]",
+            request.client_address()
+        );
+        return Outcome::Status(403);
+    }
     match request.method() {
         "GET" | "HEAD" => visit(request, login, Method::Get, b""),
         "POST" => match request.body(login.server.body_limit()) {
@@ -63,6 +74,13 @@ pub fn handler(request: &Request<'_>) -> Outcome {
             request.refuse_method(&[c"GET", c"POST"])
         }
     }
+}
+
+/// Whether the answer is shown to a user as a page. A page elsewhere could otherwise end a login with a picture whose
+/// address is the logout's. Browsers before 2023 may not say.
+fn shows_a_page(request: &Request<'_>) -> bool {
+    let is = |header, value| request.header(header).is_none_or(|said| said == value);
+    is("Sec-Fetch-Mode", "navigate") && is("Sec-Fetch-Dest", "document")
 }
 
 fn visit(request: &Request<'_>, login: &Login, method: Method, form: &[u8]) -> Outcome {
