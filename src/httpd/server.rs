@@ -205,13 +205,18 @@ impl ChildUser {
     }
 }
 
-/// How many threads a child has at most; 1 under prefork.
-pub fn threads_in_a_child() -> usize {
-    let mut threads: c_int = 0;
+/// How many requests httpd works on at once, in all its children: `MaxRequestWorkers`.
+pub fn workers() -> usize {
+    most(ffi::AP_MPMQ_MAX_DAEMONS) * most(ffi::AP_MPMQ_MAX_THREADS)
+}
+
+/// One of the limits of the multi-processing module, at least 1.
+fn most(limit: u32) -> usize {
+    let mut number: c_int = 0;
     // SAFETY: ap_mpm_query writes one int.
-    let status = unsafe { ffi::ap_mpm_query(ffi::AP_MPMQ_MAX_THREADS as c_int, &raw mut threads) };
+    let status = unsafe { ffi::ap_mpm_query(limit as c_int, &raw mut number) };
     if status == 0 {
-        usize::try_from(threads).unwrap_or(1).max(1)
+        usize::try_from(number).unwrap_or(1).max(1)
     } else {
         1
     }

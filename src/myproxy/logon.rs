@@ -8,6 +8,7 @@ use myproxy_client::{GetRequest, Key, KeyFormat, KeySpec, PassPhrase};
 use zeroize::Zeroizing;
 
 use super::identity::Identity;
+use super::limit::Place;
 use super::log;
 use super::meeting::GrantingCookie;
 use super::running::Running;
@@ -59,14 +60,25 @@ impl Proof {
     }
 }
 
+/// The turn to log on for a user, and a place among the requests that may wait for it.
+pub struct Turn<'w> {
+    logon: Logon<'w>,
+    _place: Place<'w>,
+}
+
 /// Waits for the turn to log on for the request's user, no longer than a logon may take.
-pub fn wait_for_turn<'w>(wanted: &Wanted<'w>) -> Result<Logon<'w>, Shortfall> {
+pub fn wait_for_turn<'w>(wanted: &Wanted<'w>) -> Result<Turn<'w>, Shortfall> {
     let Running {
         credentials,
+        waiting,
         patience,
         ..
     } = wanted.running;
-    Ok(credentials.logon(&wanted.identity.name, Instant::now() + *patience)?)
+    let too_many = || Shortfall::not_asked("too many requests wait for a logon; try again");
+    Ok(Turn {
+        _place: waiting.enter().ok_or_else(too_many)?,
+        logon: credentials.logon(&wanted.identity.name, Instant::now() + *patience)?,
+    })
 }
 
 /// Gets a credential with a granting cookie. One request of a user at a time does; the others wait for it and
@@ -130,12 +142,11 @@ fn ask_and_publish(
     wanted: &Wanted<'_>,
     session: &OpenSession,
     proof: &Proof,
-    turn: &Logon<'_>,
+    turn: &Turn<'_>,
 ) -> Result<Credential, Shortfall> {
     let running = wanted.running;
-    let _slot = running.logons.enter().ok_or_else(|| {
-        Shortfall::not_asked("too many logons at once in this process (MyProxyMaxConcurrent)")
-    })?;
+    let too_many = || Shortfall::not_asked("too many logons at once (MyProxyMaxConcurrent)");
+    let _place = running.logons.enter().ok_or_else(too_many)?;
     let request = GetRequest {
         user_name: wanted.identity.myproxy_user.clone(),
         pass_phrase: PassPhrase::new(proof.cookie.as_bytes())
@@ -152,7 +163,7 @@ fn ask_and_publish(
         .to_pem(KeyFormat::Pkcs1)
         .map_err(|error| Shortfall::new(Class::Store, error))?;
     let record = &wanted.identity.record;
-    Ok(turn.publish(
+    Ok(turn.logon.publish(
         &running.sessions,
         &session.id,
         record,

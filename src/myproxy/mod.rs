@@ -11,6 +11,7 @@ mod directives;
 mod environment;
 mod fixups;
 mod identity;
+mod limit;
 mod logon;
 mod logout;
 mod meeting;

@@ -1,10 +1,11 @@
 //! What a server with credentials works with, from its start on.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use credential_store::{CredentialStore, SessionStore};
 use myproxy_client::Client;
+
+use super::limit::Limit;
 
 /// Made when httpd starts; its children share it.
 pub struct Running {
@@ -14,8 +15,10 @@ pub struct Running {
     pub credentials: CredentialStore,
     /// Where sessions are.
     pub sessions: SessionStore,
-    /// How many logons may go on in one child.
-    pub logons: Limiter,
+    /// How many logons may go on at once.
+    pub logons: Limit,
+    /// How many requests may wait for a logon at once, their own or another one's: each keeps a worker of httpd busy.
+    pub waiting: Limit,
     /// How long a request waits for another one's logon.
     pub patience: Duration,
 }
@@ -26,40 +29,5 @@ impl std::fmt::Debug for Running {
             .debug_struct("Running")
             .field("credentials", &self.credentials)
             .finish_non_exhaustive()
-    }
-}
-
-/// How many logons go on in this process, at most (`MyProxyMaxConcurrent`).
-#[derive(Debug)]
-pub struct Limiter {
-    most: usize,
-    now: AtomicUsize,
-}
-
-/// The right to one logon, until it is dropped.
-pub struct Slot<'l>(&'l Limiter);
-
-impl Limiter {
-    /// Lets so many in at once.
-    pub fn new(most: usize) -> Self {
-        Limiter {
-            most,
-            now: AtomicUsize::new(0),
-        }
-    }
-
-    /// One more, if there is room.
-    pub fn enter(&self) -> Option<Slot<'_>> {
-        let one_more = |now: usize| (now < self.most).then_some(now + 1);
-        self.now
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
-            .ok()
-            .map(|_| Slot(self))
-    }
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        self.0.now.fetch_sub(1, Ordering::AcqRel);
     }
 }

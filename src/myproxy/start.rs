@@ -7,7 +7,8 @@ use credential_store::{CredentialStore, Directory, DirectoryPolicy, SessionStore
 use myproxy_client::{Client, ClientOptions, Server, ServerIdentity};
 
 use super::config::{ServerConfig, Settings};
-use super::running::{Limiter, Running};
+use super::limit::Limit;
+use super::running::Running;
 use super::{MyProxy, sweep};
 use crate::httpd::{self, ChildUser, Setup};
 
@@ -199,15 +200,19 @@ fn run(needs: &Needs<'_>, config: &ServerConfig) -> Result<Running, String> {
     let sessions = Directory::create(needs.session_directory, policy)
         .and_then(SessionStore::open)
         .map_err(|error| format!("MyProxySessionStore: {error}"))?;
+    let workers = httpd::workers();
     let most = config
         .settings
         .max_concurrent
-        .unwrap_or_else(|| (httpd::threads_in_a_child() / 2).max(1));
+        .unwrap_or_else(|| (workers / 2).max(1));
+    let limit = |most| Limit::new(most).map_err(|error| format!("MyProxyMaxConcurrent: {error}"));
     Ok(Running {
         client,
         credentials,
         sessions,
-        logons: Limiter::new(most),
+        logons: limit(most)?,
+        // An eighth of the workers always remains for requests that need no logon.
+        waiting: limit((workers - workers / 8).max(1))?,
         patience: timeouts.total,
     })
 }
