@@ -92,6 +92,27 @@ const NEEDED_BY_TESTS: &[Package] = &[
         debian: "chromium-driver",
         fedora: "chromedriver",
     },
+    // Users of other single sign-ons than ours: OpenID Connect and Kerberos.
+    Package {
+        debian: "libapache2-mod-auth-openidc",
+        fedora: "mod_auth_openidc",
+    },
+    Package {
+        debian: "libapache2-mod-auth-gssapi",
+        fedora: "mod_auth_gssapi",
+    },
+    Package {
+        debian: "krb5-kdc",
+        fedora: "krb5-server",
+    },
+    Package {
+        debian: "krb5-admin-server",
+        fedora: "krb5-server",
+    },
+    Package {
+        debian: "krb5-user",
+        fedora: "krb5-workstation",
+    },
 ];
 
 /// Where Debian's packages ask whether they may start their services (invoke-rc.d).

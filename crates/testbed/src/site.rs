@@ -21,6 +21,7 @@ use anyhow::{Context, Result};
 use crate::browser::{Browser, Page};
 use crate::httpd::Httpd;
 use crate::myproxy_server::MyProxyServer;
+use crate::openid_provider::OpenIdProvider;
 use crate::private_directory::PrivateDirectory;
 
 mod app_server;
@@ -48,6 +49,8 @@ pub struct Site {
     pub myproxy: MyProxyServer,
     /// The Pubcookie keys: with them a test makes cookies of its own.
     pub keys: Keys,
+    /// The OpenID provider, where there is one.
+    pub openid_provider: Option<OpenIdProvider>,
     labels: Vec<String>,
     authority: PathBuf,
     // Last, so that it is removed when the servers have gone.

@@ -1,6 +1,6 @@
 //! What a site is made of, and how it is started.
 
-use std::thread;
+use std::{mem, thread};
 
 use anyhow::{Result, anyhow};
 use myproxy_server_setup::{EncryptedCookies, GrantingCookies};
@@ -11,12 +11,15 @@ use crate::application;
 use crate::artifact::artifact;
 use crate::httpd::{Httpd, HttpdBuilder, Mpm};
 use crate::myproxy_server::{Accepts, MyProxyServer};
+use crate::openid_provider::{OpenIdProvider, OpenIdUser};
 use crate::pki::{Authority, CertificateFiles};
 use crate::private_directory::PrivateDirectory;
 
 /// `MyProxyCredStoreDir` and `MyProxySessionStore`, relative to ServerRoot: httpd makes them when it starts.
 pub(super) const CREDENTIALS: &str = "credentials";
 pub(super) const SESSIONS: &str = "sessions";
+/// Where an OpenID provider calls back.
+const OPENID_REDIRECT: &str = "/openid/redirect";
 
 /// Puts a site together.
 #[derive(Default)]
@@ -32,6 +35,7 @@ pub struct SiteBuilder {
     login_configuration: String,
     forward_encrypted: bool,
     realms: Vec<String>,
+    openid_users: Vec<OpenIdUser>,
 }
 
 impl SiteBuilder {
@@ -77,6 +81,13 @@ impl SiteBuilder {
     /// One more user with a password.
     pub fn user(mut self, user: &str, password: &str) -> Self {
         self.users.push((user.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// An OpenID provider beside the login server, with this user and perhaps more. mod_auth_openidc is its client
+    /// everywhere in httpd; it is called back at `/openid/redirect` of the first application server.
+    pub fn openid_user(mut self, user: OpenIdUser) -> Self {
+        self.openid_users.push(user);
         self
     }
 
@@ -129,10 +140,21 @@ impl SiteBuilder {
             .join()
             .map_err(|_| anyhow!("starting the MyProxy server panicked"))??;
 
-        let httpd = self.httpd(&directory, &keys, &certificate, &myproxy)?.start()?;
+        let mut httpd = self.httpd(&directory, &keys, &certificate, &myproxy)?;
+        let mut openid_provider = None;
+        if !self.openid_users.is_empty() {
+            let redirect_uri = format!("https://{}:{}{OPENID_REDIRECT}", hosts[0], httpd.port());
+            let provider =
+                OpenIdProvider::start(&authority, &redirect_uri, mem::take(&mut self.openid_users))?;
+            httpd = httpd
+                .module("auth_openidc")
+                .configuration(&provider.directives()?);
+            openid_provider = Some(provider);
+        }
         Ok(Site {
-            httpd,
+            httpd: httpd.start()?,
             myproxy,
+            openid_provider,
             labels: self
                 .app_servers
                 .iter()
