@@ -149,8 +149,10 @@ fn ask_and_publish(
     let _place = running.logons.enter().ok_or_else(too_many)?;
     let request = GetRequest {
         user_name: wanted.identity.myproxy_user.clone(),
-        pass_phrase: PassPhrase::new(proof.cookie.as_bytes())
-            .map_err(|problem| Shortfall::new(Class::Refused, problem))?,
+        proof: myproxy_client::Proof::PassPhrase(
+            PassPhrase::new(proof.cookie.as_bytes())
+                .map_err(|problem| Shortfall::new(Class::Refused, problem))?,
+        ),
         lifetime: wanted.place.lifetime(),
         credential_name: wanted.place.credential_name.clone(),
     };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use openssl::error::ErrorStack;
 use openssl::ssl::{SslContext, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode, SslVersion};
 
+use crate::client_certificate::ClientCertificate;
 use crate::connection::{Connection, Limits};
 use crate::conversation;
 use crate::credential::Credential;
@@ -86,15 +87,16 @@ impl Client {
             reply: self.reply_timeout,
             total: Deadline::after(self.total_timeout),
         };
-        conversation::get(self.open(limits)?, request, key, &self.trust)
+        let connection = self.open(limits, request.proof.client_certificate())?;
+        conversation::get(connection, request, key, &self.trust)
     }
 
     /// A connection to the first server that is there and trusted.
-    fn open(&self, limits: Limits) -> Result<Connection, Error> {
+    fn open(&self, limits: Limits, certificate: Option<&ClientCertificate>) -> Result<Connection, Error> {
         first_open(self.servers.iter(), |server| {
             let addresses = addresses(server, limits.step())?;
             first_open(addresses.into_iter(), |address| {
-                Connection::open(server, address, &self.context, &self.trust, limits)
+                Connection::open(server, address, certificate, &self.context, &self.trust, limits)
             })
         })
     }

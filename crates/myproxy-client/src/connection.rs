@@ -8,6 +8,7 @@ use openssl::ssl::{self, HandshakeError, MidHandshakeSslStream, Ssl, SslContext,
 use openssl::x509::X509VerifyResult;
 use openssl::x509::verify::X509VerifyFlags;
 
+use crate::client_certificate::ClientCertificate;
 use crate::deadline::Deadline;
 use crate::error::{Error, Step};
 use crate::identity;
@@ -46,6 +47,7 @@ impl Connection {
     pub fn open(
         server: &Server,
         address: SocketAddr,
+        certificate: Option<&ClientCertificate>,
         context: &SslContext,
         trust: &TrustDirectory,
         limits: Limits,
@@ -60,6 +62,9 @@ impl Connection {
         ssl.set_verify_cert_store(trust.store(X509VerifyFlags::empty()).map_err(untrusted)?)?;
         if let Some(host) = server.server_name_indication() {
             ssl.set_hostname(host)?;
+        }
+        if let Some(certificate) = certificate {
+            certificate.present(&mut ssl)?;
         }
         let stream = ssl
             .connect(stream)

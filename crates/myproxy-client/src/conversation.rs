@@ -4,6 +4,8 @@ use crate::connection::Connection;
 use crate::credential::Credential;
 use crate::error::{Error, Refusal, ServerWords, Step};
 use crate::key::Key;
+use crate::proof::Proof;
+use crate::renewal;
 use crate::request::GetRequest;
 use crate::response::{self, Chain, MalformedAnswer, Response};
 use crate::trust::TrustDirectory;
@@ -23,7 +25,7 @@ pub fn get(
     let certificate_request = key.certificate_request()?;
     connection.send(Step::Verdict, NO_DELEGATION)?;
     connection.send(Step::Verdict, &request.encode())?;
-    expect_ok(&mut connection, Step::Verdict)?;
+    authorize(&mut connection, &request.proof)?;
     connection.send(Step::Certificate, &certificate_request)?;
     let chain = match connection.receive(Step::Certificate, response::chain)? {
         Chain::Certificates(chain) => chain,
@@ -36,18 +38,35 @@ pub fn get(
     })
 }
 
-fn expect_ok(connection: &mut Connection, step: Step) -> Result<(), Error> {
-    let server = connection.server().to_owned();
-    match (connection.receive(step, response::response)?, step) {
-        (Response::Ok, _) => Ok(()),
-        (Response::Refused(words), _) => Err(refused(connection, words)),
-        (Response::Challenge, Step::Verdict) => Err(Error::Refused {
-            server,
+/// The verdict on the proof. A server may ask for a signature by the credential that is to be renewed; one that
+/// trusts our certificate does not.
+fn authorize(connection: &mut Connection, proof: &Proof) -> Result<(), Error> {
+    let challenge = match connection.receive(Step::Verdict, response::response)? {
+        Response::Ok => return Ok(()),
+        Response::Refused(words) => return Err(refused(connection, words)),
+        Response::Challenge(challenge) => challenge,
+    };
+    let answer = match proof {
+        Proof::Renewal { credential, .. } => renewal::answer(&challenge, credential)?,
+        Proof::PassPhrase(_) | Proof::Certificate(_) => None,
+    };
+    let Some(answer) = answer else {
+        return Err(Error::Refused {
+            server: connection.server().to_owned(),
             refusal: Refusal::Challenge,
             words: ServerWords::none(),
-        }),
-        (Response::Challenge, _) => Err(Error::Malformed {
-            server,
+        });
+    };
+    connection.send(Step::Verdict, &answer)?;
+    expect_ok(connection, Step::Verdict)
+}
+
+fn expect_ok(connection: &mut Connection, step: Step) -> Result<(), Error> {
+    match connection.receive(step, response::response)? {
+        Response::Ok => Ok(()),
+        Response::Refused(words) => Err(refused(connection, words)),
+        Response::Challenge(_) => Err(Error::Malformed {
+            server: connection.server().to_owned(),
             cause: MalformedAnswer::OutOfPlace,
         }),
     }

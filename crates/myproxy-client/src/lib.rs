@@ -3,17 +3,15 @@
 //!
 //! ```no_run
 //! use myproxy_client::{Client, ClientOptions, GetRequest, Key, KeyFormat, KeySpec};
-//! use myproxy_client::{Lifetime, PassPhrase, UserName};
+//! use myproxy_client::{PassPhrase, Proof, UserName};
 //!
 //! let client = Client::new(ClientOptions::new(vec!["myproxy.example.org".parse()?]))?;
 //! let key = Key::generate(KeySpec::Rsa2048)?;
 //! let credential = client.get(
-//!     &GetRequest {
-//!         user_name: UserName::new("alice")?,
-//!         pass_phrase: PassPhrase::new("correct horse")?,
-//!         lifetime: Lifetime::default(),
-//!         credential_name: None,
-//!     },
+//!     &GetRequest::new(
+//!         UserName::new("alice")?,
+//!         Proof::PassPhrase(PassPhrase::new("correct horse")?),
+//!     ),
 //!     &key,
 //! )?;
 //! println!("{} until {:?}", credential.identity(), credential.not_after());
@@ -30,6 +28,7 @@
 
 mod chain;
 mod client;
+mod client_certificate;
 mod connection;
 mod conversation;
 mod credential;
@@ -39,6 +38,10 @@ mod error;
 mod error_queue;
 mod identity;
 mod key;
+mod keyed_chain;
+mod old_credential;
+mod proof;
+mod renewal;
 mod request;
 mod resolve;
 mod response;
@@ -51,10 +54,13 @@ mod trust;
 
 pub use chain::ChainProblem;
 pub use client::{Client, ClientOptions};
+pub use client_certificate::{ClientCertificate, ClientCertificateError};
 pub use credential::{Credential, KeyFormat};
 pub use error::{Error, ErrorClass, Refusal, ServerWords, Step};
 pub use identity::WrongName;
 pub use key::{Key, KeyError, KeySpec};
+pub use old_credential::{OldCredential, OldCredentialError};
+pub use proof::Proof;
 pub use request::{CredentialName, GetRequest, Input, InvalidInput, Lifetime, PassPhrase, UserName};
 pub use response::MalformedAnswer;
 pub use server::{DEFAULT_PORT, InvalidServer, Server, ServerIdentity};

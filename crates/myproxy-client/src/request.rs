@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::proof::Proof;
+
 /// Longest user name, credential name and pass phrase, in bytes: the server silently cuts a pass phrase here.
 const LONGEST_INPUT: usize = 1024;
 
@@ -30,8 +32,8 @@ const KEYS: [&str; 14] = [
 pub struct GetRequest {
     /// Whose credential.
     pub user_name: UserName,
-    /// The proof: a pass phrase, or a granting cookie in its place.
-    pub pass_phrase: PassPhrase,
+    /// What is shown for it.
+    pub proof: Proof,
     /// How long the credential shall live. The server may give less, never more.
     pub lifetime: Lifetime,
     /// Which one of several stored credentials; without it the server takes the default one.
@@ -39,6 +41,16 @@ pub struct GetRequest {
 }
 
 impl GetRequest {
+    /// For 12 hours, of the default credential.
+    pub fn new(user_name: UserName, proof: Proof) -> Self {
+        GetRequest {
+            user_name,
+            proof,
+            lifetime: Lifetime::default(),
+            credential_name: None,
+        }
+    }
+
     /// The message, with its closing NUL.
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let lifetime = self.lifetime.0.to_string();
@@ -46,7 +58,7 @@ impl GetRequest {
             ("VERSION=", b"MYPROXYv2"),
             ("COMMAND=", b"0"),
             ("USERNAME=", self.user_name.0.as_bytes()),
-            ("PASSPHRASE=", &self.pass_phrase.0),
+            ("PASSPHRASE=", self.proof.pass_phrase()),
             ("LIFETIME=", lifetime.as_bytes()),
         ];
         if let Some(name) = &self.credential_name {
@@ -114,6 +126,10 @@ impl PassPhrase {
         let pass_phrase = Zeroizing::new(pass_phrase.into());
         check(Input::PassPhrase, &pass_phrase)?;
         Ok(PassPhrase(pass_phrase))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -261,10 +277,11 @@ mod tests {
 
     fn request(credential_name: Option<&str>) -> GetRequest {
         GetRequest {
-            user_name: UserName::new("alice").unwrap(),
-            pass_phrase: PassPhrase::new("ok:hello").unwrap(),
-            lifetime: Lifetime::default(),
             credential_name: credential_name.map(|name| CredentialName::new(name).unwrap()),
+            ..GetRequest::new(
+                UserName::new("alice").unwrap(),
+                Proof::PassPhrase(PassPhrase::new("ok:hello").unwrap()),
+            )
         }
     }
 

@@ -16,7 +16,44 @@ pub enum Response {
     /// `RESPONSE=1`, with the server's words.
     Refused(ServerWords),
     /// `RESPONSE=2`: the server wants a signature besides.
-    Challenge,
+    Challenge(Challenge),
+}
+
+/// What the server wants signed: a text of its own for each method that it knows.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Challenge {
+    /// Method `X509_certificate_SHA256`.
+    pub sha256: Option<Vec<u8>>,
+    /// Method `X509_certificate`.
+    pub sha1: Option<Vec<u8>>,
+}
+
+impl Challenge {
+    /// From `AUTHORIZATION_DATA=<method>:<text>` lines; methods that are not known (passwords, SASL) are none.
+    fn from_lines<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Result<Self, MalformedAnswer> {
+        let mut challenge = Challenge::default();
+        for line in lines {
+            let Some(data) = line.strip_prefix(b"AUTHORIZATION_DATA=") else {
+                continue;
+            };
+            if let Some(text) = data.strip_prefix(b"X509_certificate_SHA256:") {
+                challenge.sha256 = Some(challenge_text(text)?);
+            } else if let Some(text) = data.strip_prefix(b"X509_certificate:") {
+                challenge.sha1 = Some(challenge_text(text)?);
+            }
+        }
+        Ok(challenge)
+    }
+}
+
+/// 32 hexadecimal digits, as the server draws them. What it could choose freely, it could have us sign anything
+/// with.
+fn challenge_text(text: &[u8]) -> Result<Vec<u8>, MalformedAnswer> {
+    if text.len() == 32 && text.iter().all(u8::is_ascii_hexdigit) {
+        Ok(text.to_vec())
+    } else {
+        Err(MalformedAnswer::Challenge)
+    }
 }
 
 /// What comes after the certificate request.
@@ -43,6 +80,9 @@ pub enum MalformedAnswer {
     /// A challenge, or an acceptance, where none can be.
     #[error("the answer does not fit the state of the conversation")]
     OutOfPlace,
+    /// A challenge other than the server draws.
+    #[error("the challenge to be signed is not of 32 hexadecimal digits")]
+    Challenge,
     /// A chain of no certificates.
     #[error("the certificate chain is empty")]
     NoCertificate,
@@ -86,7 +126,7 @@ pub fn response(received: &[u8]) -> Parsed<Response> {
         Some(b"1") => Response::Refused(ServerWords::from_lines(
             lines.map(|line| line.strip_prefix(b"ERROR=").unwrap_or(line)),
         )),
-        Some(b"2") => Response::Challenge,
+        Some(b"2") => Response::Challenge(Challenge::from_lines(lines)?),
         _ => return Err(MalformedAnswer::Response),
     };
     Ok(Some((response, length + 1)))

@@ -142,8 +142,8 @@ fn a_challenge_is_known() {
         .iter()
         .find(|message| message.label.contains("challenge"))
         .unwrap();
-    assert!(matches!(
-        read(challenge),
-        Some((Read::Response(Response::Challenge), _))
-    ));
+    let Some((Read::Response(Response::Challenge(challenge)), _)) = read(challenge) else {
+        panic!("a challenge");
+    };
+    assert_ne!(challenge.sha256.unwrap(), challenge.sha1.unwrap());
 }

@@ -5,15 +5,13 @@ pub mod authority;
 pub mod false_server;
 pub mod real_server;
 
-use myproxy_client::{GetRequest, Lifetime, PassPhrase, UserName};
+use myproxy_client::{GetRequest, PassPhrase, Proof, UserName};
 
 pub const PASS_PHRASE: &str = "correct horse";
 
 pub fn request(user_name: &str, pass_phrase: &str) -> GetRequest {
-    GetRequest {
-        user_name: UserName::new(user_name).unwrap(),
-        pass_phrase: PassPhrase::new(pass_phrase).unwrap(),
-        lifetime: Lifetime::default(),
-        credential_name: None,
-    }
+    GetRequest::new(
+        UserName::new(user_name).unwrap(),
+        Proof::PassPhrase(PassPhrase::new(pass_phrase).unwrap()),
+    )
 }

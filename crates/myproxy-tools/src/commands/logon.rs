@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, bail};
 use myproxy_client::{
     Client, ClientOptions, Credential, CredentialName, DEFAULT_PORT, GetRequest, Key, KeyFormat, KeySpec,
-    Lifetime, PassPhrase, Server, ServerIdentity, UserName,
+    Lifetime, PassPhrase, Proof, Server, ServerIdentity, UserName,
 };
 use tempfile::NamedTempFile;
 use time::OffsetDateTime;
@@ -117,7 +117,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let key = Key::generate(arguments.key)?;
     let request = GetRequest {
         user_name,
-        pass_phrase,
+        proof: Proof::PassPhrase(pass_phrase),
         lifetime,
         credential_name,
     };
