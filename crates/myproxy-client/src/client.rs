@@ -91,6 +91,20 @@ impl Client {
         conversation::get(connection, request, key, &self.trust)
     }
 
+    /// Connects to the first server that is there and trusted, and sends it nothing: whether a logon could begin.
+    /// The server never hears of a user.
+    ///
+    /// # Errors
+    /// As [`Self::get`], where no server could be asked.
+    pub fn reach(&self) -> Result<(), Error> {
+        let _queue = ErrorQueue::guard();
+        let limits = Limits {
+            reply: self.reply_timeout,
+            total: Deadline::after(self.total_timeout),
+        };
+        self.open(limits, None).map(drop)
+    }
+
     /// A connection to the first server that is there and trusted.
     fn open(&self, limits: Limits, certificate: Option<&ClientCertificate>) -> Result<Connection, Error> {
         first_open(self.servers.iter(), |server| {

@@ -27,6 +27,7 @@ use crate::trust;
 pub struct ClientCertificate {
     keyed: KeyedChain,
     subject: String,
+    identity: String,
     not_after: SystemTime,
     certificate_file: Source,
     key_file: Source,
@@ -59,6 +60,7 @@ impl ClientCertificate {
         }
         Ok(ClientCertificate {
             subject: slash_form(keyed.certificate.subject_name()),
+            identity: keyed.identity()?,
             keyed,
             not_after,
             certificate_file,
@@ -76,6 +78,12 @@ impl ClientCertificate {
     /// Its subject, in slash form (`/DC=org/DC=example/CN=portal.example.org`).
     pub fn subject(&self) -> &str {
         &self.subject
+    }
+
+    /// Whose it is: the subject of the end-entity certificate, in slash form. Other than [`Self::subject`] only for
+    /// proxy certificates.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// Until when it can be used: the earliest end of any certificate in it.

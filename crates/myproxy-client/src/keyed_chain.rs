@@ -7,6 +7,9 @@ use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 use zeroize::Zeroizing;
 
+use crate::distinguished_name::slash_form;
+use crate::trust;
+
 pub struct KeyedChain {
     pub certificate: X509,
     /// The certificates behind it, in the order of the file.
@@ -54,6 +57,19 @@ impl KeyedChain {
     /// The certificate, then those after it.
     pub fn certificates(&self) -> impl Iterator<Item = &X509> {
         std::iter::once(&self.certificate).chain(&self.chain)
+    }
+
+    /// Whose it is: the subject of the end-entity certificate, in slash form. Other than that of the first
+    /// certificate only for proxy certificates.
+    pub fn identity(&self) -> Result<String, ErrorStack> {
+        let mut identity = String::new();
+        for certificate in self.certificates() {
+            identity = slash_form(certificate.subject_name());
+            if !trust::is_proxy(certificate)? {
+                break;
+            }
+        }
+        Ok(identity)
     }
 
     /// The certificates as a message holds them: their number in one byte, then each in DER.

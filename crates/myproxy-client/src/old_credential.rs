@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use openssl::error::ErrorStack;
+
 use crate::error_queue::ErrorQueue;
 use crate::keyed_chain::{KeyedChain, PemProblem};
 
@@ -21,6 +23,12 @@ impl OldCredential {
                 PemProblem::PassPhrase(_) | PemProblem::WrongPassPhrase => OldCredentialError::Encrypted,
                 PemProblem::OtherKey => OldCredentialError::OtherKey,
             })
+    }
+
+    /// Whose it is: the subject of the end-entity certificate, in slash form.
+    pub fn identity(&self) -> Result<String, ErrorStack> {
+        let _queue = ErrorQueue::guard();
+        self.0.identity()
     }
 
     pub(crate) fn keyed(&self) -> &KeyedChain {
