@@ -20,6 +20,7 @@ pub mod pki;
 mod private_directory;
 mod process;
 pub mod redis;
+pub mod relay;
 pub mod site;
 mod syslog;
 
