@@ -9,6 +9,7 @@ use credential_store::FilePermissions;
 use myproxy_client::{CredentialName, Lifetime, Server, ServerIdentity};
 use regex::bytes::Regex;
 
+use super::header::{HeaderName, HeaderNames};
 use super::running::Running;
 use crate::httpd::{Config, Expression};
 
@@ -83,6 +84,8 @@ pub struct ServerConfig {
     pub needed_by: OnceLock<String>,
     /// Which credential a place of this server names (`MyProxyCredName`), and where.
     pub credential_name: OnceLock<(CredentialName, String)>,
+    /// The headers that places of this server name (`MyProxyHeader`).
+    pub header_names: HeaderNames,
     /// What the start made of all this. Servers with the same settings share it.
     pub running: OnceLock<Arc<Running>>,
 }
@@ -93,6 +96,7 @@ impl Config for ServerConfig {
             settings: self.settings.merged(&outer.settings),
             needed_by: either(&self.needed_by, &outer.needed_by),
             credential_name: either(&self.credential_name, &outer.credential_name),
+            header_names: self.header_names.merged(&outer.header_names),
             running: OnceLock::new(),
         }
     }
@@ -170,6 +174,8 @@ pub struct DirectoryConfig {
     pub session_idle: Option<Duration>,
     /// `MyProxyEnvName`.
     pub environment_name: Option<String>,
+    /// `MyProxyHeader`.
+    pub header: Option<HeaderName>,
     /// `MyProxyLogoutURI`.
     pub logout: Option<Arc<Regex>>,
 }
@@ -191,6 +197,7 @@ impl Config for DirectoryConfig {
                 .environment_name
                 .clone()
                 .or_else(|| outer.environment_name.clone()),
+            header: self.header.clone().or_else(|| outer.header.clone()),
             logout: self.logout.clone().or_else(|| outer.logout.clone()),
         }
     }

@@ -139,6 +139,13 @@ pub const DIRECTIVES: &[D] = &[
         place::environment_name,
     ),
     D::directory(
+        c"MyProxyHeader",
+        Place::Directory,
+        Count::Exactly(1),
+        c"MyProxyHeader NAME",
+        place::header,
+    ),
+    D::directory(
         c"MyProxyLogoutURI",
         Place::Directory,
         Count::Exactly(1),

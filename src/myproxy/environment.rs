@@ -10,10 +10,13 @@ use super::config::DirectoryConfig;
 use super::shortfall::Shortfall;
 use crate::httpd::{Request, becomes};
 
-const SUBJECT: &str = "MYPROXY_CRED_SUBJECT";
-const EXPIRES: &str = "MYPROXY_CRED_EXPIRES";
-const ERROR: &str = "MYPROXY_ERROR";
-const DESCRIPTION: &str = "MYPROXY_ERROR_DESC";
+pub const SUBJECT: &str = "MYPROXY_CRED_SUBJECT";
+pub const EXPIRES: &str = "MYPROXY_CRED_EXPIRES";
+pub const ERROR: &str = "MYPROXY_ERROR";
+pub const DESCRIPTION: &str = "MYPROXY_ERROR_DESC";
+
+/// What mod_proxy_ajp passes on: it leaves the prefix away.
+const AJP: &str = "AJP_";
 
 /// Shows the application its credential, or why there is none.
 pub fn export(
@@ -22,33 +25,37 @@ pub fn export(
     verdict: &Result<credential_store::Credential, Shortfall>,
 ) {
     let environment = request.environment();
+    let set = |name: &str, value: &[u8]| {
+        environment.set(name, value);
+        environment.set(&format!("{AJP}{name}"), value);
+    };
     match verdict {
         Ok(credential) => {
             use std::os::unix::ffi::OsStrExt as _;
-            let path = credential.path.as_os_str().as_bytes();
-            environment.set(place.environment_name(), path);
-            environment.set(&format!("AJP_{}", place.environment_name()), path);
-            environment.set(SUBJECT, &credential.certificate.subject);
-            environment.set(EXPIRES, rfc3339(credential.certificate.expires));
+            set(place.environment_name(), credential.path.as_os_str().as_bytes());
+            set(SUBJECT, credential.certificate.subject.as_bytes());
+            set(EXPIRES, rfc3339(credential.certificate.expires).as_bytes());
         }
         Err(shortfall) => {
-            environment.set(ERROR, shortfall.class.as_str());
-            environment.set(DESCRIPTION, shortfall.description());
+            set(ERROR, shortfall.class.as_str().as_bytes());
+            set(DESCRIPTION, shortfall.description().as_bytes());
         }
     }
 }
 
 /// Takes our variables out of a request: those that an ErrorDocument or another internal redirect inherits
-/// from the places before as `REDIRECT_...`, and headers by which a client would pretend to them, in any
-/// spelling that becomes the same variable.
+/// from the places before as `REDIRECT_...`, and a subrequest by their own names; and headers by which a client would
+/// pretend to them, in any spelling that becomes the same variable.
 pub fn remove_foreign(request: &Request<'_>, place: &DirectoryConfig) {
     let places = request
         .origins()
         .filter_map(|origin| origin.directory_config::<MyProxy>());
-    let mut ours: Vec<String> = [SUBJECT, EXPIRES, ERROR, DESCRIPTION].map(str::to_owned).into();
-    for name in places.chain([place]).map(DirectoryConfig::environment_name) {
-        ours.extend([name.to_owned(), format!("AJP_{name}")]);
-    }
+    let ours: Vec<String> = places
+        .chain([place])
+        .map(DirectoryConfig::environment_name)
+        .chain([SUBJECT, EXPIRES, ERROR, DESCRIPTION])
+        .flat_map(|name| [name.to_owned(), format!("{AJP}{name}")])
+        .collect();
     let environment = request.environment();
     for (name, _) in environment.entries() {
         if ours
@@ -72,6 +79,11 @@ fn without_redirects(mut name: &[u8]) -> &[u8] {
         name = rest;
     }
     name
+}
+
+/// The variable that a header becomes for an application, without the `HTTP_` before it.
+pub fn as_variable(header: &str) -> String {
+    header.to_ascii_uppercase().replace('-', "_")
 }
 
 fn rfc3339(time: SystemTime) -> String {

@@ -7,7 +7,7 @@ use credential_store::SessionId;
 use super::config::DirectoryConfig;
 use super::credential::Verdict;
 use super::shortfall::{Class, Shortfall};
-use super::{MyProxy, environment, log, session_cookie};
+use super::{MyProxy, environment, header, log, session_cookie};
 use crate::httpd::{Outcome, Request};
 
 /// What the module remembers of a request.
@@ -29,16 +29,18 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
     let Some(config) = request.server_config::<MyProxy>() else {
         return Outcome::Status(500);
     };
+    header::remove_foreign(request, config);
     if config.running.get().is_none() {
         return Outcome::Declined;
     }
     // Also where nothing is wanted: a place before this one may have exported something, and the session cookie is
     // no application's.
-    if place.credential() || request.is_internal_redirect() {
+    if place.credential() || request.origin().is_some() {
         environment::remove_foreign(request, place);
     }
     if place.credential() {
         environment::export(request, place, &verdict(request, place).result);
+        header::export(request, place);
     }
     if request.headers().get("Cookie").is_some() {
         session_cookie::hide(request, config);

@@ -10,6 +10,7 @@ mod credential;
 mod directives;
 mod environment;
 mod fixups;
+mod header;
 mod identity;
 mod limit;
 mod logon;
@@ -53,6 +54,7 @@ impl Module for MyProxy {
         meeting::offer(hooks);
         hooks.check_config(start::check);
         hooks.post_config(start::start);
+        hooks.post_read_request(Order::ReallyFirst, header::at_the_server);
         hooks.post_read_request(Order::First, logout::at_the_server);
         hooks.access_checker(Order::First, logout::in_this_place);
         hooks.fixups(Order::AfterMiddle, fixups::fixups);

@@ -8,6 +8,7 @@ use regex::bytes::RegexBuilder;
 
 use crate::httpd::{Arguments, Expression};
 use crate::myproxy::config::{DirectoryConfig, Forward, SHORTEST_SESSION_IDLE, ServerConfig};
+use crate::myproxy::header::HeaderName;
 use crate::myproxy::{MyProxy, environment};
 
 type Result = std::result::Result<(), String>;
@@ -85,6 +86,13 @@ pub fn environment_name(config: &mut DirectoryConfig, _: &ServerConfig, argument
     let name = arguments.get(0)?;
     environment::check_name(name)?;
     config.environment_name = Some(name.to_owned());
+    Ok(())
+}
+
+pub fn header(config: &mut DirectoryConfig, server: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    let name = HeaderName::new(arguments.get(0)?)?;
+    server.header_names.add(&name);
+    config.header = Some(name);
     Ok(())
 }
 
