@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use openssl::base64::encode_block;
 use openssl::memcmp;
 use openssl::rand::rand_bytes;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::pki::Authority;
 use https::{HttpsServer, Request, Response};
@@ -46,7 +47,7 @@ pub struct OpenIdUser {
 struct Provider {
     issuer: String,
     client_secret: String,
-    redirect_uri: String,
+    redirect_uris: Vec<String>,
     key: SigningKey,
     users: BTreeMap<String, OpenIdUser>,
     granted: Mutex<Granted>,
@@ -63,20 +64,22 @@ struct Granted {
 
 struct Code {
     user: String,
+    redirect_uri: String,
     nonce: Option<String>,
     /// The SHA-256 of what the client has to show, in base64url (`code_challenge`).
     challenge: Option<String>,
 }
 
 impl OpenIdProvider {
-    /// Starts one at `https://localhost:<port>`, for the client that is called back at `redirect_uri`.
-    pub fn start(authority: &Authority, redirect_uri: &str, users: Vec<OpenIdUser>) -> Result<Self> {
+    /// Starts one at `https://localhost:<port>`, for the client that is called back at `redirect_uris`: one path at
+    /// some hosts.
+    pub fn start(authority: &Authority, redirect_uris: Vec<String>, users: Vec<OpenIdUser>) -> Result<Self> {
         let certificate = authority.server_certificate("openid-provider", &["localhost"])?;
         let listener = https::Listener::bind(&certificate)?;
         let provider = Arc::new(Provider {
             issuer: format!("https://localhost:{}", listener.port()?),
             client_secret: random()?,
-            redirect_uri: redirect_uri.to_owned(),
+            redirect_uris,
             key: SigningKey::generate()?,
             users: users.into_iter().map(|user| (user.name.clone(), user)).collect(),
             granted: Mutex::default(),
@@ -99,19 +102,23 @@ impl OpenIdProvider {
         let Provider {
             issuer,
             client_secret,
-            redirect_uri,
+            redirect_uris,
             ..
         } = &*self.provider;
+        let redirect_uri = redirect_uris
+            .first()
+            .context("a client is called back somewhere")?;
         Ok(format!(
             "OIDCProviderMetadataURL {issuer}/.well-known/openid-configuration\n\
              OIDCCABundlePath \"{}\"\n\
              OIDCClientID {CLIENT_ID}\n\
              OIDCClientSecret {client_secret}\n\
-             OIDCRedirectURI {redirect_uri}\n\
+             OIDCRedirectURI {}\n\
              OIDCCryptoPassphrase {}\n\
              OIDCScope \"openid email profile\"\n\
              OIDCPKCEMethod S256\n",
             self.authority.display(),
+            Url::parse(redirect_uri)?.path(),
             random()?,
         ))
     }
@@ -175,9 +182,16 @@ impl Provider {
 
     /// OpenID Connect RP-Initiated Logout 1.0: nobody is logged in here, so that it leads back and does no more.
     fn log_out(&self, request: &Request) -> Response {
-        let client = self.redirect_uri.split('/').take(3).collect::<Vec<_>>().join("/");
+        let origin = |url: &str| Url::parse(url).map(|url| url.origin());
         match request.parameter("post_logout_redirect_uri") {
-            Some(target) if target.starts_with(&format!("{client}/")) => Response::redirect(&target),
+            Some(target)
+                if self
+                    .redirect_uris
+                    .iter()
+                    .any(|uri| origin(uri) == origin(&target)) =>
+            {
+                Response::redirect(&target)
+            }
             Some(_) => Response::text(400, "This address is not the client's."),
             None => Response::text(200, "You are logged out."),
         }

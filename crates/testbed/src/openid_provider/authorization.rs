@@ -15,23 +15,25 @@ use super::{CLIENT_ID, Code, Provider, random, same};
 impl Provider {
     /// The authorization endpoint: a form that asks for user and password, then back to the client with a code.
     pub(super) fn authorize(&self, request: &Request) -> Result<Response> {
-        if let Err(problem) = self.check(request) {
-            return Ok(Response::text(400, problem));
-        }
+        let redirect_uri = match self.check(request) {
+            Ok(redirect_uri) => redirect_uri,
+            Err(problem) => return Ok(Response::text(400, problem)),
+        };
         let typed = |field| request.field(field).unwrap_or_default();
         let user = self.users.get(&typed("user"));
         if !user.is_some_and(|user| same(&user.password, &typed("pass"))) {
             return Ok(Response::html(&form(request)));
         }
+        let mut target = Url::parse(&redirect_uri)?;
         let code = Code {
             user: typed("user"),
+            redirect_uri,
             nonce: request.parameter("nonce"),
             challenge: request.parameter("code_challenge"),
         };
         let name = random()?;
         self.granted().codes.insert(name.clone(), code);
 
-        let mut target = Url::parse(&self.redirect_uri)?;
         target.query_pairs_mut().append_pair("code", &name);
         if let Some(state) = request.parameter("state") {
             target.query_pairs_mut().append_pair("state", &state);
@@ -39,13 +41,15 @@ impl Provider {
         Ok(Response::redirect(target.as_str()))
     }
 
-    fn check(&self, request: &Request) -> Result<(), &'static str> {
+    /// The address to lead back to, once the request is one of this client.
+    fn check(&self, request: &Request) -> Result<String, &'static str> {
         let asks = |name, expected: &str| request.parameter(name).as_deref() == Some(expected);
         let scopes = request.parameter("scope").unwrap_or_default();
+        let redirect_uri = request.parameter("redirect_uri").unwrap_or_default();
         if !asks("client_id", CLIENT_ID) {
             Err("There is no such client.")
-        } else if !asks("redirect_uri", &self.redirect_uri) {
-            Err("This is not the address of the client.")
+        } else if !self.redirect_uris.contains(&redirect_uri) {
+            Err("This is not an address of the client.")
         } else if !asks("response_type", "code") {
             Err("Only response_type=code is known.")
         } else if !scopes.split(' ').any(|scope| scope == "openid") {
@@ -53,7 +57,7 @@ impl Provider {
         } else if request.parameter("code_challenge").is_some() && !asks("code_challenge_method", "S256") {
             Err("Only code_challenge_method=S256 is known.")
         } else {
-            Ok(())
+            Ok(redirect_uri)
         }
     }
 
@@ -72,7 +76,7 @@ impl Provider {
         let (Some(code), Some(uri)) = (code, request.field("redirect_uri")) else {
             return refuse(400, "invalid_grant");
         };
-        if uri != self.redirect_uri || !code.is_answered_by(request.field("code_verifier").as_deref()) {
+        if uri != code.redirect_uri || !code.is_answered_by(request.field("code_verifier").as_deref()) {
             return refuse(400, "invalid_grant");
         }
         let access_token = random()?;

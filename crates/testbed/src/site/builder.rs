@@ -84,8 +84,8 @@ impl SiteBuilder {
         self
     }
 
-    /// An OpenID provider beside the login server, with this user and perhaps more. mod_auth_openidc is its client
-    /// everywhere in httpd; it is called back at `/openid/redirect` of the first application server.
+    /// An OpenID provider, with this user and perhaps more. mod_auth_openidc is its client, called back at
+    /// `/openid/redirect` of every host.
     pub fn openid_user(mut self, user: OpenIdUser) -> Self {
         self.openid_users.push(user);
         self
@@ -143,9 +143,12 @@ impl SiteBuilder {
         let mut httpd = self.httpd(&directory, &keys, &certificate, &myproxy)?;
         let mut openid_provider = None;
         if !self.openid_users.is_empty() {
-            let redirect_uri = format!("https://{}:{}{OPENID_REDIRECT}", hosts[0], httpd.port());
+            let redirect_uris = names
+                .iter()
+                .map(|host| format!("https://{host}:{}{OPENID_REDIRECT}", httpd.port()))
+                .collect();
             let provider =
-                OpenIdProvider::start(&authority, &redirect_uri, mem::take(&mut self.openid_users))?;
+                OpenIdProvider::start(&authority, redirect_uris, mem::take(&mut self.openid_users))?;
             httpd = httpd
                 .module("auth_openidc")
                 .configuration(&provider.directives()?);
