@@ -227,7 +227,7 @@ pub struct Arguments<'c> {
 impl<'c> Arguments<'c> {
     /// # Safety
     /// `values` are `count` strings that live for `'c`, as the command does.
-    unsafe fn new(command: &'c ffi::cmd_parms, count: c_int, values: *const *mut c_char) -> Self {
+    pub(super) unsafe fn new(command: &'c ffi::cmd_parms, count: c_int, values: *const *mut c_char) -> Self {
         let count = usize::try_from(count).unwrap_or(0);
         // SAFETY: the caller vouches for `count` strings.
         let values = unsafe {
@@ -322,6 +322,18 @@ impl<'c> Arguments<'c> {
 
     pub(super) fn command(&self) -> &'c ffi::cmd_parms {
         self.command
+    }
+
+    /// The directive, and those in which it stands, from the inside: their names (that of a container with its `<`) and
+    /// their arguments.
+    pub(super) fn directive_and_those_around(&self) -> impl Iterator<Item = (&'c [u8], &'c [u8])> {
+        // SAFETY: the tree of directives, and the strings in it, outlive each of its commands.
+        let directive = unsafe { self.command.directive.as_ref() };
+        std::iter::successors(directive, |directive| unsafe { directive.parent.as_ref() }).map(|directive| {
+            // SAFETY: see above.
+            let bytes = |text| unsafe { text::borrow(text) }.unwrap_or_default().to_bytes();
+            (bytes(directive.directive), bytes(directive.args))
+        })
     }
 
     /// Whether the directive stands in a virtual host.

@@ -99,6 +99,8 @@ impl<'p> Hooks<'p> {
         access_checker: ap_hook_check_access(PER_CONFIGURATION);
         /// Who is the user?
         check_authn: ap_hook_check_authn(PER_CONFIGURATION);
+        /// May this user in?
+        auth_checker: ap_hook_check_authz(PER_CONFIGURATION);
         /// Last changes before the handler.
         fixups: ap_hook_fixups();
         /// Who answers?

@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code)]
 
+mod authorization_provider;
 mod body;
 mod directive;
 mod expression;
@@ -33,6 +34,7 @@ mod text;
 mod tls;
 mod watchdog;
 
+pub use authorization_provider::{Authorization, AuthorizationProvider, Use};
 pub use body::BodyError;
 pub use directive::{Arguments, Count, Directive, Place};
 pub use expression::Expression;
@@ -42,7 +44,7 @@ pub(crate) use module::module_record;
 pub use module::{Config, Module, ModuleRecord};
 pub use mutex::{GlobalMutex, GlobalMutexGuard};
 pub use nested_configuration::{AppliedConfiguration, NestedConfiguration};
-pub use optional::{OptionalCookie, OptionalNotice};
+pub use optional::{OptionalCookie, OptionalHook, OptionalNotice};
 pub use pool::Pool;
 pub use provider::{PasswordProvider, PasswordVerdict};
 pub use request::{Outcome, Request, normalized_path};

@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char, c_int};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::guard::guarded;
-use super::{Hooks, Pool, Request, ffi, text};
+use super::{Hooks, Outcome, Pool, Request, ffi, text};
 
 /// An optional function `const char *name(request_rec *)` that hands over a granting cookie. The string is
 /// the caller's to read at once; it is wiped with the request's pool.
@@ -123,6 +123,59 @@ impl OptionalNotice {
                 let function: NoticeFunction = std::mem::transmute(function);
                 function(request.raw());
             }
+        }
+    }
+}
+
+/// An optional function `int name(request_rec *)` that works on a request of another module's hook, and answers what the
+/// hook is to answer.
+#[derive(Clone, Copy, Debug)]
+pub struct OptionalHook {
+    name: &'static CStr,
+}
+
+type HookFunction = unsafe extern "C" fn(*mut ffi::request_rec) -> c_int;
+
+impl OptionalHook {
+    /// The function of this name.
+    pub const fn named(name: &'static CStr) -> Self {
+        OptionalHook { name }
+    }
+
+    /// Offers the function to other modules.
+    pub fn offer<F>(self, _hooks: &mut Hooks<'_>, _function: F)
+    where
+        F: Fn(&Request<'_>) -> Outcome + Copy + 'static,
+    {
+        unsafe extern "C" fn callback<F>(request: *mut ffi::request_rec) -> c_int
+        where
+            F: Fn(&Request<'_>) -> Outcome + Copy + 'static,
+        {
+            // SAFETY: as in `OptionalCookie::offer`.
+            let (request, function) = unsafe { (Request::from_raw(request), std::mem::zeroed::<F>()) };
+            let refusal = Outcome::Status(500);
+            guarded("optional function", &request, refusal, || function(&request)).code()
+        }
+        const {
+            assert!(
+                size_of::<F>() == 0,
+                "an optional function must not capture anything"
+            )
+        }
+        let function: HookFunction = callback::<F>;
+        // SAFETY: as in `OptionalCookie::offer`.
+        unsafe { ffi::apr_dynamic_fn_register(self.name.as_ptr(), Some(erase(function as *const ()))) }
+    }
+
+    /// Calls the function. Where no module offers it, it declines.
+    pub fn ask(self, request: &Request<'_>) -> Outcome {
+        // SAFETY: the function was registered under this name with this type.
+        unsafe {
+            let Some(function) = ffi::apr_dynamic_fn_retrieve(self.name.as_ptr()) else {
+                return Outcome::Declined;
+            };
+            let function: HookFunction = std::mem::transmute(function);
+            Outcome::from_code(function(request.raw()))
         }
     }
 }

@@ -23,6 +23,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub(super) fn from_code(code: c_int) -> Self {
+        match code {
+            ffi::DECLINED => Outcome::Declined,
+            ffi::DONE => Outcome::Done,
+            code if code == ffi::OK as c_int => Outcome::Ok,
+            code => Outcome::Status(u16::try_from(code).unwrap_or(500)),
+        }
+    }
+
     pub(super) fn code(self) -> c_int {
         match self {
             Outcome::Ok => ffi::OK as c_int,

@@ -11,8 +11,8 @@ use super::keys::AppServer;
 use super::place::Protection;
 use super::replay::{Binding, Use};
 use super::state::{self, GrantingCookie};
-use super::{Pubcookie, answer, finish_login, place, server_name};
-use crate::httpd::{Hooks, OptionalCookie, OptionalNotice, Request, log};
+use super::{Pubcookie, answer, finish_login, log_in_again, place, server_name};
+use crate::httpd::{Hooks, OptionalCookie, OptionalHook, OptionalNotice, Request, log};
 
 /// Offered: the granting cookie that was verified and accepted for this request, in its plain form, still signed.
 pub const GRANTING_COOKIE: OptionalCookie = OptionalCookie::named(c"pubcookie_granting_cookie");
@@ -20,6 +20,9 @@ pub const GRANTING_COOKIE: OptionalCookie = OptionalCookie::named(c"pubcookie_gr
 /// Offered: the same cookie as it came, encrypted for this server.
 pub const ENCRYPTED_GRANTING_COOKIE: OptionalCookie =
     OptionalCookie::named(c"pubcookie_encrypted_granting_cookie");
+
+/// Offered: sends the user to log in once more, for a fresh granting cookie.
+pub const LOG_IN_AGAIN: OptionalHook = OptionalHook::named(c"pubcookie_log_in_again");
 
 /// Called, where `myproxy_module` offers it: the session of this request ends, and the credential with it.
 pub const END_SESSION: OptionalNotice = OptionalNotice::named(c"myproxy_end_session");
@@ -32,6 +35,7 @@ pub fn offer(hooks: &mut Hooks<'_>) {
     ENCRYPTED_GRANTING_COOKIE.offer(hooks, |request| {
         granting_cookie(request, |cookie| cookie.encrypted.clone())
     });
+    LOG_IN_AGAIN.offer(hooks, log_in_again::log_in_again);
 }
 
 fn granting_cookie(

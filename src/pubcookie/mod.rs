@@ -10,6 +10,7 @@ mod finish_login;
 mod keys;
 mod keyserver;
 mod locked_cache;
+mod log_in_again;
 mod login;
 mod meeting;
 mod old_configuration;
