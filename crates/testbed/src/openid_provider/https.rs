@@ -1,4 +1,4 @@
-//! As much of HTTP over TLS as the provider needs: one request a connection, one connection at a time.
+//! As much of HTTP over TLS as the provider needs: one request a connection, each in a thread of its own.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -42,23 +42,30 @@ impl Listener {
         Ok(self.socket.local_addr()?.port())
     }
 
-    /// Answers requests from now on, in a thread of its own.
+    /// Answers requests from now on.
     pub(super) fn serve(
         self,
-        answer: impl Fn(&Request) -> Result<Response> + Send + 'static,
+        answer: impl Fn(&Request) -> Result<Response> + Send + Sync + 'static,
     ) -> Result<HttpsServer> {
         let address = self.socket.local_addr()?;
         let ending = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&ending);
+        let shared = Arc::new((self.tls, answer));
+        let socket = self.socket;
         let thread = thread::spawn(move || {
-            for stream in self.socket.incoming() {
+            for stream in socket.incoming() {
                 if ended.load(Ordering::SeqCst) {
                     break;
                 }
-                // A client that goes away is no failure of the provider.
-                let _ = stream
-                    .map_err(Into::into)
-                    .and_then(|stream| self.exchange(stream, &answer));
+                let shared = Arc::clone(&shared);
+                // A browser connects before it knows what to ask; it must hold up nobody. One that goes away without a
+                // word is no failure.
+                thread::spawn(move || {
+                    let (tls, answer) = &*shared;
+                    let _ = stream
+                        .map_err(Into::into)
+                        .and_then(|stream| exchange(tls, stream, answer));
+                });
             }
         });
         Ok(HttpsServer {
@@ -67,20 +74,24 @@ impl Listener {
             thread: Some(thread),
         })
     }
-
-    fn exchange(&self, stream: TcpStream, answer: &impl Fn(&Request) -> Result<Response>) -> Result<()> {
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        stream.set_write_timeout(Some(TIMEOUT))?;
-        let mut stream = self.tls.accept(stream)?;
-        let request = Request::read(&mut stream)?;
-        let response = answer(&request).unwrap_or_else(|error| Response::text(500, &format!("{error:#}")));
-        stream.write_all(&response.encode())?;
-        stream.shutdown()?;
-        Ok(())
-    }
 }
 
-/// A thread that answers requests, ended when this is dropped.
+fn exchange(
+    tls: &SslAcceptor,
+    stream: TcpStream,
+    answer: &impl Fn(&Request) -> Result<Response>,
+) -> Result<()> {
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    let mut stream = tls.accept(stream)?;
+    let request = Request::read(&mut stream)?;
+    let response = answer(&request).unwrap_or_else(|error| Response::text(500, &format!("{error:#}")));
+    stream.write_all(&response.encode())?;
+    stream.shutdown()?;
+    Ok(())
+}
+
+/// A thread that takes connections, ended when this is dropped.
 pub(super) struct HttpsServer {
     address: SocketAddr,
     ending: Arc<AtomicBool>,
