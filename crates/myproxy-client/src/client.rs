@@ -91,6 +91,21 @@ impl Client {
         conversation::get(connection, request, key, &self.trust)
     }
 
+    /// Has the proof looked at, and asks for no credential: the server's verdict comes before it signs anything. It notes
+    /// that the client went away then.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn verify(&self, request: &GetRequest) -> Result<(), Error> {
+        let _queue = ErrorQueue::guard();
+        let limits = Limits {
+            reply: self.reply_timeout,
+            total: Deadline::after(self.total_timeout),
+        };
+        let connection = self.open(limits, request.proof.client_certificate())?;
+        conversation::verify(connection, request)
+    }
+
     /// Connects to the first server that is there and trusted, and sends it nothing: whether a logon could begin.
     /// The server never hears of a user.
     ///

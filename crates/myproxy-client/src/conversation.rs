@@ -23,9 +23,7 @@ pub fn get(
     trust: &TrustDirectory,
 ) -> Result<Credential, Error> {
     let certificate_request = key.certificate_request()?;
-    connection.send(Step::Verdict, NO_DELEGATION)?;
-    connection.send(Step::Verdict, &request.encode())?;
-    authorize(&mut connection, &request.proof)?;
+    submit(&mut connection, request)?;
     connection.send(Step::Certificate, &certificate_request)?;
     let chain = match connection.receive(Step::Certificate, response::chain)? {
         Chain::Certificates(chain) => chain,
@@ -36,6 +34,18 @@ pub fn get(
         server: connection.server().to_owned(),
         cause,
     })
+}
+
+/// Asks for the verdict on the proof alone, and goes away.
+pub fn verify(mut connection: Connection, request: &GetRequest) -> Result<(), Error> {
+    submit(&mut connection, request)
+}
+
+/// Sends the request, and waits for the verdict on its proof.
+fn submit(connection: &mut Connection, request: &GetRequest) -> Result<(), Error> {
+    connection.send(Step::Verdict, NO_DELEGATION)?;
+    connection.send(Step::Verdict, &request.encode())?;
+    authorize(connection, &request.proof)
 }
 
 /// The verdict on the proof. A server may ask for a signature by the credential that is to be renewed; one that
