@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod commands;
+mod myproxy;
 
 /// The command line of mod_myproxy, the Apache httpd module that gives web applications the grid
 /// credential of their user.
@@ -22,6 +23,7 @@ enum Command {
     /// Decode and encode Pubcookie cookies
     Cookie(commands::cookie::Arguments),
     /// Fetch a credential from a MyProxy server
+    #[command(version, args_override_self = true, infer_long_args = true)]
     Logon(commands::logon::Arguments),
     /// Show the credentials in a store directory
     List(commands::list::Arguments),

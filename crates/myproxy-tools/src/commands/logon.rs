@@ -1,23 +1,26 @@
 //! `mod-myproxy logon`: what `myproxy-logon` does, with the options that both have by the same names and
 //! defaults.
 
-use std::env;
-use std::fs::Permissions;
-use std::io::{self, BufRead, Read, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::mem;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, Result, bail};
 use myproxy_client::{
-    Client, ClientOptions, Credential, CredentialName, DEFAULT_PORT, GetRequest, Key, KeyFormat, KeySpec,
-    Lifetime, PassPhrase, Proof, Server, ServerIdentity, UserName,
+    Credential, GetRequest, Key, KeyFormat, KeySpec, Lifetime, OldCredential, PassPhrase, Proof,
 };
-use tempfile::NamedTempFile;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
+
+use crate::myproxy::account::AccountOptions;
+use crate::myproxy::own_certificate::{CertificateFiles, proxy_file};
+use crate::myproxy::pass_phrase::PassPhrases;
+use crate::myproxy::private_file::PrivateFile;
+use crate::myproxy::server::ServerOptions;
 
 const AFTER_HELP: &str = "\
 Writes certificate, private key and chain to the file where grid clients look for a credential. The \
@@ -33,35 +36,11 @@ Example:
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// The server, or several separated by commas, tried in this order; NAME is the host name in its
-    /// certificate where it is another
-    #[arg(
-        short = 's',
-        long = "pshost",
-        value_name = "HOST[:PORT][=NAME]",
-        env = "MYPROXY_SERVER"
-    )]
-    #[arg(value_delimiter = ',', required = true)]
-    servers: Vec<String>,
+    #[command(flatten)]
+    server: ServerOptions,
 
-    /// Port of the servers that are named without one
-    #[arg(
-        short = 'p',
-        long = "psport",
-        value_name = "PORT",
-        env = "MYPROXY_SERVER_PORT"
-    )]
-    #[arg(default_value_t = DEFAULT_PORT)]
-    port: u16,
-
-    /// Subject that the server's certificate must have, as /DC=org/CN=host; replaces the check of its host
-    /// name
-    #[arg(long, value_name = "DN", env = "MYPROXY_SERVER_DN")]
-    server_dn: Option<String>,
-
-    /// Account at the server
-    #[arg(short = 'l', long = "username", value_name = "NAME", env = "LOGNAME")]
-    user_name: String,
+    #[command(flatten)]
+    account: AccountOptions,
 
     /// Lifetime to ask for; the server may give less
     #[arg(
@@ -72,13 +51,18 @@ pub struct Arguments {
     )]
     hours: u32,
 
-    /// Which one of several stored credentials
-    #[arg(short = 'k', long = "credname", value_name = "NAME")]
-    credential_name: Option<String>,
-
     /// Read the pass phrase from standard input, up to the end of its line
     #[arg(short = 'S', long = "stdin_pass")]
     pass_phrase_from_stdin: bool,
+
+    /// Show the own certificate in place of a pass phrase: the server knows it as a trusted retriever's
+    #[arg(short = 'n', long = "no_passphrase")]
+    no_pass_phrase: bool,
+
+    /// Renew this credential: show the own certificate, which the server knows as a renewer's, and sign with the
+    /// credential's key
+    #[arg(short = 'a', long = "authorization", value_name = "FILE")]
+    old_credential: Option<PathBuf>,
 
     /// Where to write the credential; - is standard output, the default /tmp/x509up_u<your user number>
     #[arg(short = 'o', long = "out", value_name = "FILE", env = "X509_USER_PROXY")]
@@ -88,92 +72,92 @@ pub struct Arguments {
     #[arg(long, value_name = "KIND", default_value = "rsa:2048")]
     key: KeySpec,
 
+    /// Write nothing to standard output
+    #[arg(short, long)]
+    quiet: bool,
+
     /// Print what was fetched as one JSON object: subject, identity, not_after (RFC 3339), seconds_left, file
     #[arg(long)]
     json: bool,
 }
 
 /// Fetches the credential and writes it.
-pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+pub fn run(arguments: Arguments) -> Result<()> {
     let destination = Destination::new(arguments.file.as_deref());
     if arguments.json && matches!(destination, Destination::StandardOutput) {
         bail!("--json and -o - would both write to standard output: name a file");
     }
     // Everything that can be wrong with the arguments is said before the pass phrase is asked for.
-    let client = Client::new(client_options(&arguments)?)?;
-    let user_name = UserName::new(arguments.user_name.as_str())?;
-    let credential_name = arguments
-        .credential_name
-        .as_deref()
-        .map(CredentialName::new)
-        .transpose()?;
+    let client = arguments.server.client()?;
     let seconds = arguments
         .hours
         .checked_mul(3600)
         .context("the lifetime is too long")?;
     let lifetime = Lifetime::from_seconds(seconds)?;
-    let pass_phrase = PassPhrase::new(mem::take(&mut *read_pass_phrase(&arguments)?))?;
-
-    let key = Key::generate(arguments.key)?;
+    let credential_name = arguments.account.credential_name()?;
     let request = GetRequest {
-        user_name,
-        proof: Proof::PassPhrase(pass_phrase),
         lifetime,
         credential_name,
+        ..who_and_proof(&arguments)?
     };
+    let key = Key::generate(arguments.key)?;
     // A pass phrase may be good for one use: where nothing can be written it is not shown.
     let output = destination.open()?;
     let credential = client.get(&request, &key)?;
     output.write(&credential.to_pem(KeyFormat::Pkcs1)?)?;
+    if arguments.quiet {
+        return Ok(());
+    }
     report(&credential, &destination, arguments.json)
 }
 
-fn client_options(arguments: &Arguments) -> anyhow::Result<ClientOptions> {
-    let mut servers = Vec::new();
-    for text in &arguments.servers {
-        let mut server = Server::parse(text.trim(), arguments.port)?;
-        if let Some(name) = &arguments.server_dn {
-            server.identity = ServerIdentity::DistinguishedName(name.clone());
+/// The account, and what is shown for it. A certificate is in the handshake only where it is the proof.
+fn who_and_proof(arguments: &Arguments) -> Result<GetRequest> {
+    let pass_phrases = PassPhrases::new(arguments.pass_phrase_from_stdin);
+    let own_certificate = || {
+        let files = CertificateFiles::to_authenticate()?;
+        arguments
+            .server
+            .say(|| format!("own certificate {}", files.certificate.display()));
+        files.read(pass_phrases)
+    };
+    let old_credential = arguments
+        .old_credential
+        .as_deref()
+        .map(read_old_credential)
+        .transpose()?;
+    let certificate = (arguments.no_pass_phrase || old_credential.is_some())
+        .then(own_certificate)
+        .transpose()?;
+    let user_name = arguments
+        .account
+        .user_name(|| match (&old_credential, &certificate) {
+            (Some(credential), _) => Ok(credential.identity()?),
+            (None, Some(certificate)) => Ok(certificate.identity().to_owned()),
+            (None, None) => Ok(own_certificate()?.identity().to_owned()),
+        })?;
+    let proof = match (certificate, old_credential) {
+        (Some(certificate), Some(credential)) => Proof::Renewal {
+            certificate,
+            credential: Arc::new(credential),
+        },
+        (Some(certificate), None) => Proof::Certificate(certificate),
+        (None, _) => {
+            let prompt = format!("MyProxy pass phrase of {}: ", user_name.as_str());
+            let mut pass_phrase = pass_phrases.ask(&prompt)?;
+            if pass_phrase.is_empty() {
+                bail!("the pass phrase is empty: use -n where the own certificate is the proof");
+            }
+            Proof::PassPhrase(PassPhrase::new(mem::take(&mut *pass_phrase))?)
         }
-        servers.push(server);
-    }
-    Ok(ClientOptions {
-        trust_directory: trust_directory(),
-        ..ClientOptions::new(servers)
-    })
+    };
+    Ok(GetRequest::new(user_name, proof))
 }
 
-/// As the Globus libraries find it.
-fn trust_directory() -> PathBuf {
-    if let Some(directory) = env::var_os("X509_CERT_DIR") {
-        return directory.into();
-    }
-    let of_user = env::home_dir().map(|home| home.join(".globus/certificates"));
-    of_user
-        .filter(|directory| directory.is_dir())
-        .unwrap_or_else(|| "/etc/grid-security/certificates".into())
-}
-
-/// The pass phrase without the end of its line.
-fn read_pass_phrase(arguments: &Arguments) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    if !arguments.pass_phrase_from_stdin {
-        let prompt = format!("MyProxy pass phrase of {}: ", arguments.user_name);
-        let pass_phrase =
-            rpassword::prompt_password(prompt).context("no terminal to ask for the pass phrase: use -S")?;
-        return Ok(Zeroizing::new(pass_phrase.into_bytes()));
-    }
-    // More than any server reads, so that a longer one is refused and not cut.
-    const LONGEST: u64 = 4096;
-    let mut pass_phrase = Zeroizing::new(Vec::with_capacity(4096));
-    io::stdin()
-        .lock()
-        .take(LONGEST)
-        .read_until(b'\n', &mut pass_phrase)
-        .context("cannot read the pass phrase")?;
-    if pass_phrase.last() == Some(&b'\n') {
-        pass_phrase.pop();
-    }
-    Ok(pass_phrase)
+fn read_old_credential(file: &Path) -> Result<OldCredential> {
+    let cannot = || format!("cannot renew {}", file.display());
+    let pem = fs::read(file).map(Zeroizing::new).with_context(cannot)?;
+    OldCredential::from_pem(&pem).with_context(cannot)
 }
 
 /// Where the credential goes.
@@ -187,65 +171,36 @@ impl Destination {
         match file {
             Some(file) if file.as_os_str() == "-" => Destination::StandardOutput,
             Some(file) => Destination::File(file.to_owned()),
-            None => Destination::File(format!("/tmp/x509up_u{}", rustix::process::getuid().as_raw()).into()),
+            None => Destination::File(proxy_file()),
         }
     }
 
-    fn open(&self) -> anyhow::Result<Output<'_>> {
+    fn open(&self) -> Result<Output> {
         match self {
             Destination::StandardOutput => Ok(Output::StandardOutput),
-            Destination::File(path) => {
-                let temporary = temporary_beside(path).with_context(|| not_written(path))?;
-                Ok(Output::File { temporary, path })
-            }
+            Destination::File(path) => PrivateFile::create(path).map(Output::File),
         }
     }
 }
 
 /// A destination that can be written to.
-enum Output<'a> {
+enum Output {
     StandardOutput,
-    File {
-        temporary: NamedTempFile,
-        path: &'a Path,
-    },
+    File(PrivateFile),
 }
 
-impl Output<'_> {
-    /// Replaces the file at once, so that whoever reads it finds the old credential or the new one, also after a
-    /// power failure.
-    fn write(self, pem: &[u8]) -> anyhow::Result<()> {
+impl Output {
+    fn write(self, pem: &[u8]) -> Result<()> {
         match self {
             Output::StandardOutput => io::stdout()
                 .write_all(pem)
                 .context("cannot write the credential to standard output"),
-            Output::File { mut temporary, path } => temporary
-                .write_all(pem)
-                .and_then(|()| temporary.as_file().sync_all())
-                .and_then(|()| Ok(temporary.persist(path)?))
-                .map(drop)
-                .with_context(|| not_written(path)),
+            Output::File(file) => file.write(pem),
         }
     }
 }
 
-fn not_written(path: &Path) -> String {
-    format!("cannot write the credential to {}", path.display())
-}
-
-/// It has mode 0600 from the beginning, and vanishes unless it is put in place.
-fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    tempfile::Builder::new()
-        .prefix(".x509up_")
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(directory)
-}
-
-fn report(credential: &Credential, destination: &Destination, json: bool) -> anyhow::Result<()> {
+fn report(credential: &Credential, destination: &Destination, json: bool) -> Result<()> {
     let Destination::File(file) = destination else {
         return Ok(());
     };

@@ -1,0 +1,7 @@
+//! What the commands that talk to a MyProxy server have in common.
+
+pub mod account;
+pub mod own_certificate;
+pub mod pass_phrase;
+pub mod private_file;
+pub mod server;
