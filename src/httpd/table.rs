@@ -77,6 +77,14 @@ impl<'r> Table<'r> {
         unsafe { ffi::apr_table_addn(self.raw.as_ptr(), pool.copy(name), pool.copy(value)) }
     }
 
+    /// Gives a name these values, and no other.
+    pub fn set_all(self, name: &str, values: &[&CStr]) {
+        self.remove(name);
+        for value in values {
+            self.add(name, value.to_bytes());
+        }
+    }
+
     /// Removes every value of a name.
     pub fn remove(self, name: &str) {
         // SAFETY: the string ends with a NUL.

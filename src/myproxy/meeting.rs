@@ -4,12 +4,14 @@ use zeroize::Zeroizing;
 
 use super::config::Forward;
 use super::logout;
-use crate::httpd::{Hooks, OptionalCookie, OptionalNotice, Request};
+use crate::httpd::{Hooks, OptionalCookie, OptionalHook, OptionalNotice, Outcome, Request};
 
 /// The verified granting cookie of this request: decrypted, still signed, in base64.
 const PLAIN_COOKIE: OptionalCookie = OptionalCookie::named(c"pubcookie_granting_cookie");
 /// The verified granting cookie as the browser sent it.
 const ENCRYPTED_COOKIE: OptionalCookie = OptionalCookie::named(c"pubcookie_encrypted_granting_cookie");
+/// Sends the user of this request to log in again.
+const LOG_IN_AGAIN: OptionalHook = OptionalHook::named(c"pubcookie_log_in_again");
 /// Ends the session of this request and erases its credential.
 const END_SESSION: OptionalNotice = OptionalNotice::named(c"myproxy_end_session");
 
@@ -29,6 +31,12 @@ pub fn granting_cookie(request: &Request<'_>, forward: Forward) -> Option<Granti
         Forward::Encrypted => ENCRYPTED_COOKIE.ask(request)?,
     };
     Some(GrantingCookie { proof, plain })
+}
+
+/// Sends the user of a request to log in again. Declines where the user is none of Pubcookie's, or comes from a login
+/// with this very request.
+pub fn log_in_again(request: &Request<'_>) -> Outcome {
+    LOG_IN_AGAIN.ask(request)
 }
 
 /// Offers what `pubcookie_module` calls when `PubcookieEndSession` ends a session.

@@ -54,7 +54,8 @@ pub fn hide(request: &Request<'_>, config: &ServerConfig) {
     }
 }
 
-fn send(request: &Request<'_>, value: &str) {
+/// Sends a cookie. The answer is for this browser alone.
+pub fn send(request: &Request<'_>, value: &str) {
     let headers = request.response_headers_always();
     headers.add("Set-Cookie", value);
     // No cache that is shared may keep an answer that carries a session.

@@ -74,6 +74,16 @@ impl Shortfall {
         }
     }
 
+    /// The request itself has ended the session.
+    pub fn logged_out() -> Self {
+        Shortfall::new(Class::None, "this request logged the user out")
+    }
+
+    /// There is no credential, and nothing to get one with.
+    pub fn nothing() -> Self {
+        Shortfall::new(Class::None, "there is no credential; log in again")
+    }
+
     /// What another request met and told.
     pub fn of_another(failure: &credential_store::Failure) -> Self {
         let class = Class::from_name(&failure.class).unwrap_or(Class::Store);

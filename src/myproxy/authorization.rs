@@ -1,0 +1,92 @@
+//! `Require myproxy-credential`: who has a good credential may come in.
+
+use std::ffi::CStr;
+
+use super::MyProxy;
+use super::config::{DirectoryConfig, ServerConfig};
+use super::shortfall::{Class, Shortfall};
+use super::wanted::Wanted;
+use super::{fixups, on_missing};
+use crate::httpd::{Arguments, Authorization, AuthorizationProvider, Outcome, Request, Use};
+
+/// The provider.
+pub struct CredentialRequired;
+
+impl AuthorizationProvider for CredentialRequired {
+    type Module = MyProxy;
+
+    const NAME: &'static CStr = c"myproxy-credential";
+
+    fn required(server: &ServerConfig, line: &Arguments<'_>) {
+        let needed_by = || format!("Require myproxy-credential ({})", line.position());
+        server.needed_by.get_or_init(needed_by);
+        server.required.get_or_init(|| ());
+    }
+
+    /// May fetch the credential, except where having one is to keep the user out, or where `MyProxyCredential` is Off.
+    fn check(request: &Request<'_>, use_: Use) -> Authorization {
+        // A blank user is one: httpd has asked who it is.
+        if request.user() == Ok(None) {
+            return Authorization::NeedsUser;
+        }
+        let Some(place) = request.directory_config::<MyProxy>() else {
+            return Authorization::Unknown;
+        };
+        let shortfall = match use_ {
+            Use::Demanded if place.credential() => match &fixups::verdict(request, place).result {
+                Ok(_) => return Authorization::Granted,
+                Err(shortfall) => shortfall.clone(),
+            },
+            _ => match what_is_stored(request, place) {
+                Ok(()) => return Authorization::Granted,
+                // Nobody may come in because it cannot be told whether there is one.
+                Err(Shortfall { class, .. }) if use_ == Use::Negated && class == Class::Store => {
+                    return Authorization::Unknown;
+                }
+                Err(shortfall) => shortfall,
+            },
+        };
+        if use_ == Use::Demanded {
+            // The first is as good as any: all of a request are the same.
+            let _ = request.state::<MyProxy>().denied.set(shortfall);
+        }
+        Authorization::Denied
+    }
+}
+
+/// Whether there is a credential that a former request has fetched.
+fn what_is_stored(request: &Request<'_>, place: &DirectoryConfig) -> Result<(), Shortfall> {
+    if request.first().state::<MyProxy>().logged_out.get() {
+        return Err(Shortfall::logged_out());
+    }
+    Wanted::of(request, place)?.what_is_there().map(|_| ())
+}
+
+/// `auth_checker`, around those of all modules: mod_authz_core answers 401 to whoever lacks what is required, as if
+/// another password would help. Where that is a credential, [`on_missing`] decides by the cause.
+pub fn auth_checker(request: &Request<'_>) -> Outcome {
+    let required = request
+        .server_config::<MyProxy>()
+        .is_some_and(|config| config.required.get().is_some());
+    let Some(place) = request.directory_config::<MyProxy>().filter(|_| required) else {
+        return Outcome::Declined;
+    };
+    let state = request.state::<MyProxy>();
+    if state.in_auth_checker.replace(true) {
+        return Outcome::Declined;
+    }
+    const CHALLENGES: [&str; 2] = ["WWW-Authenticate", "Proxy-Authenticate"];
+    let headers = request.response_headers_always();
+    let before = CHALLENGES.map(|name| headers.get_all(name));
+    let outcome = request.ask_authorization_hooks();
+    state.in_auth_checker.set(false);
+    match (outcome, state.denied.get()) {
+        (Outcome::Status(401 | 403), Some(shortfall)) => {
+            for (name, values) in CHALLENGES.iter().zip(&before) {
+                headers.set_all(name, values);
+            }
+            on_missing::refuse(request, place, shortfall)
+        }
+        _ => outcome,
+    }
+}

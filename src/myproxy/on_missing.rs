@@ -1,0 +1,55 @@
+//! What becomes of a request that gets no credential (`MyProxyOnMissing`).
+
+use super::config::{DirectoryConfig, OnMissing};
+use super::shortfall::{Class, Shortfall};
+use super::{MyProxy, log, login_again};
+use crate::httpd::{Outcome, Request};
+
+/// When a client may ask again where no MyProxy server could be reached, in seconds: the granting cookie of its login
+/// still waits then.
+const RETRY_AFTER: &str = "30";
+
+/// In `fixups`: whether the request goes on without.
+pub fn go_on(request: &Request<'_>, place: &DirectoryConfig, shortfall: &Shortfall) -> Outcome {
+    // Who logs out needs no credential for it.
+    let logged_out = request.first().state::<MyProxy>().logged_out.get();
+    if place.on_missing() == OnMissing::Ignore || logged_out {
+        Outcome::Declined
+    } else {
+        refuse(request, place, shortfall)
+    }
+}
+
+/// Sends the user to log in again where that is wanted and of use. Everybody else is refused: 403 where it lies with the
+/// user, 503 where it lies with a server.
+pub fn refuse(request: &Request<'_>, place: &DirectoryConfig, shortfall: &Shortfall) -> Outcome {
+    if place.on_missing() == OnMissing::Login
+        && let Some(outcome) = login_again::start(request, shortfall)
+    {
+        return outcome;
+    }
+    // Already there where a Require line has denied.
+    let _ = request.state::<MyProxy>().denied.set(shortfall.clone());
+    let class = shortfall.class;
+    let status = match class {
+        Class::None | Class::Expired | Class::Refused => 403,
+        Class::Unreachable | Class::Untrusted | Class::Store => 503,
+    };
+    if class == Class::Unreachable {
+        request.response_headers_always().set("Retry-After", RETRY_AFTER);
+    }
+    log!(
+        request,
+        Info,
+        "refused with {status}, because there is no credential: {}",
+        class.as_str()
+    );
+    Outcome::Status(status)
+}
+
+/// Why a request that led to this one was refused, where this one is for the page that tells of it (`ErrorDocument`).
+pub fn told_of<'r>(request: &Request<'r>) -> Option<&'r Shortfall> {
+    request
+        .origins()
+        .find_map(|origin| origin.known_state::<MyProxy>()?.denied.get())
+}
