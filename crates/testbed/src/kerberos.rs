@@ -42,6 +42,7 @@ impl Kerberos {
         realm.run("kadmin.local", &["addprinc", "-randkey", &service])?;
         realm.run("kadmin.local", &["ktadd", "-k", &keytab, &service])?;
         give_to_children(&realm.keytab())?;
+        give_to_children(&realm.directory.make_directory("used-tickets", 0o700)?)?;
 
         let mut centre = realm.command("krb5kdc");
         let mut process = Process::start("krb5kdc", centre.arg("-n"), &realm.directory.join("krb5kdc.out"))?;
@@ -56,11 +57,12 @@ impl Kerberos {
     }
 
     /// What a program of this realm has to find in its environment.
-    pub fn environment(&self) -> [(&'static str, String); 2] {
+    pub fn environment(&self) -> [(&'static str, String); 3] {
         let file = |name| self.directory.join(name).display().to_string();
         [
             ("KRB5_CONFIG", file("krb5.conf")),
             ("KRB5_KDC_PROFILE", file("kdc.conf")),
+            ("KRB5RCACHEDIR", file("used-tickets")),
         ]
     }
 
