@@ -1,0 +1,104 @@
+//! Applications of other users than httpd's, by each way that leads to one: what they are told, and that they can read it.
+
+mod application_support;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use application_support::{another_user, ask_everything, command_of_another_user, program, site_with};
+use testbed::{PrivateDirectory, Process, free_port};
+
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+#[test]
+fn php_through_php_fpm() -> Result<()> {
+    let directory = PrivateDirectory::new("php")?;
+    let script = program(&directory, "application.php")?;
+    let socket = directory.join("pool.sock");
+    let pool = match another_user() {
+        Some((user, group)) => {
+            format!("user = {user}\ngroup = {group}\nlisten.group = {group}\nlisten.mode = 0660\n")
+        }
+        None => String::new(),
+    };
+    let configuration = format!(
+        "[global]\nerror_log = /dev/stderr\ndaemonize = no\n\
+         [application]\n{pool}listen = {}\npm = static\npm.max_children = 2\n",
+        socket.display()
+    );
+    let configuration = directory.write("php-fpm.conf", 0o644, configuration)?;
+    let mut command = std::process::Command::new(php_fpm()?);
+    command
+        .args(["--nodaemonize", "--allow-to-run-as-root", "-n", "--fpm-config"])
+        .arg(configuration);
+    let mut fpm = Process::start("php-fpm", &mut command, &directory.join("php-fpm.log"))?;
+    fpm.wait_until_ready(START_LIMIT, || socket.exists())?;
+
+    let way = format!(
+        "Alias \"{}\"\nSetHandler \"proxy:unix:{}|fcgi://localhost\"",
+        script.display(),
+        socket.display()
+    );
+    let site = site_with(&way, "").module("proxy").module("proxy_fcgi").start()?;
+    ask_everything(&site, "X509_USER_PROXY", "")
+}
+
+#[test]
+fn python_through_mod_wsgi() -> Result<()> {
+    let directory = PrivateDirectory::new("python")?;
+    let script = program(&directory, "application.py")?;
+    let user = another_user().map_or(String::new(), |(user, group)| {
+        format!("user={user} group={group}")
+    });
+    let way = format!(
+        "Alias \"{}\"\nSetHandler wsgi-script\nOptions ExecCGI\nWSGIProcessGroup application\nWSGIApplicationGroup %{{GLOBAL}}",
+        script.display()
+    );
+    let site = site_with(&way, "")
+        .module("wsgi")
+        .configuration(&format!(
+            "WSGISocketPrefix run/wsgi\nWSGIDaemonProcess application {user} threads=2 home={}",
+            directory.path().display()
+        ))
+        .start()?;
+    ask_everything(&site, "X509_USER_PROXY", "")
+}
+
+#[test]
+fn what_mod_proxy_http_leads_to() -> Result<()> {
+    let directory = PrivateDirectory::new("backend")?;
+    let port = free_port()?;
+    let mut command = command_of_another_user("/usr/bin/python3");
+    command
+        .arg(program(&directory, "application.py")?)
+        .arg(port.to_string());
+    let mut backend = Process::start("the backend", &mut command, &directory.join("backend.log"))?;
+    backend.wait_until_listening(START_LIMIT, ([127, 0, 0, 1], port).into())?;
+
+    let way = format!("ProxyPass http://127.0.0.1:{port}/");
+    let site = site_with(
+        &way,
+        "<Location /app/there>\nMyProxyHeader X-Grid-Credential\n</Location>",
+    )
+    .module("proxy")
+    .module("proxy_http")
+    .start()?;
+    ask_everything(&site, "HTTP_X_GRID_CREDENTIAL", "HTTP_")
+}
+
+/// Where Debian and Fedora keep it: one has the version in its name.
+fn php_fpm() -> Result<PathBuf> {
+    let programs = std::fs::read_dir("/usr/sbin")?
+        .flatten()
+        .map(|entry| entry.path());
+    let is_fpm = |path: &PathBuf| {
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.starts_with("php-fpm"))
+    };
+    programs
+        .filter(is_fpm)
+        .max()
+        .context("no php-fpm here: install the package php-fpm")
+}
