@@ -33,6 +33,8 @@ enum Command {
     TestLogin(commands::test_login::Arguments),
     /// Get the key that this host shares with the Pubcookie login server
     Keyclient(commands::keyclient::Arguments),
+    /// Say what of an httpd configuration's MyProxy part would fail
+    CheckConfig(commands::check_config::Arguments),
     /// Prepare a MyProxy server with a certification authority of its own
     SetupServer(commands::setup_server::Arguments),
 }
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Command::List(arguments) => commands::list::run(arguments),
         Command::Sweep(arguments) => commands::sweep::run(arguments),
         Command::TestLogin(arguments) => commands::test_login::run(arguments),
+        Command::CheckConfig(arguments) => commands::check_config::run(arguments),
         Command::SetupServer(arguments) => commands::setup_server::run(arguments),
     };
     match result {

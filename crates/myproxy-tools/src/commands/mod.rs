@@ -1,5 +1,6 @@
 //! One file a command: its arguments (clap) and `run`.
 
+pub mod check_config;
 pub mod cookie;
 pub mod keyclient;
 pub mod list;

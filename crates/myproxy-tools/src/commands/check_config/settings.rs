@@ -1,0 +1,145 @@
+//! What the directives mean for each server: a virtual host has what the main server has, unless it says otherwise.
+
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Gid, Uid, User};
+
+use super::dump::{self, Directive};
+use super::finding::{Finding, Severity};
+use super::httpd::Reading;
+
+/// The servers that have to do with MyProxy.
+pub struct Configuration(Vec<Server>);
+
+/// The main server or a virtual host.
+pub struct Server {
+    /// Its own directives, then those that it inherits.
+    directives: Vec<Directive>,
+    root: PathBuf,
+    children: Children,
+}
+
+/// Who httpd's children are.
+#[derive(Clone, Debug)]
+pub struct Children {
+    pub user: Uid,
+    pub group: Gid,
+    pub name: String,
+}
+
+impl Configuration {
+    pub fn new(reading: &Reading) -> Self {
+        let all = dump::directives(&reading.configuration);
+        let of = |virtual_host: Option<usize>| {
+            let own =
+                move |directive: &&Directive| directive.virtual_host == virtual_host && !directive.in_section;
+            all.iter().filter(own).cloned()
+        };
+        let children = Children::of(&of(None).collect::<Vec<_>>());
+        let hosts = all.iter().filter_map(|directive| directive.virtual_host).max();
+        let mut servers: Vec<Server> = std::iter::once(None)
+            .chain((0..hosts.map_or(0, |last| last + 1)).map(Some))
+            .map(|virtual_host| Server {
+                // A later directive takes the place of an earlier one.
+                directives: of(virtual_host).rev().chain(of(None).rev()).collect(),
+                root: reading.server_root.clone(),
+                children: children.clone(),
+            })
+            .collect();
+        servers.retain(|server| server.get("MyProxyServer").is_some());
+        Configuration(servers)
+    }
+
+    pub fn servers(&self) -> &[Server] {
+        &self.0
+    }
+}
+
+impl Server {
+    /// The directive that counts.
+    pub fn get(&self, name: &str) -> Option<&Directive> {
+        self.directives
+            .iter()
+            .find(|directive| directive.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Its first argument.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.get(name)?.arguments.first().map(String::as_str)
+    }
+
+    /// A path, made absolute as httpd does it.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        Some(self.absolute(self.value(name)?))
+    }
+
+    pub fn absolute(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    pub fn children(&self) -> &Children {
+        &self.children
+    }
+
+    /// The arguments of `MyProxyServer`.
+    pub fn names(&self) -> Vec<String> {
+        self.get("MyProxyServer")
+            .map(|directive| directive.arguments.clone())
+            .unwrap_or_default()
+    }
+
+    /// Something about a directive. Where that is not given, its default is found out where `MyProxyServer` stands.
+    pub fn finding(
+        &self,
+        severity: Severity,
+        directive: &str,
+        problem: impl ToString,
+        advice: impl Into<String>,
+    ) -> Finding {
+        let given = self.get(directive).or_else(|| self.get("MyProxyServer"));
+        Finding {
+            place: given.map(|given| given.place.clone()).unwrap_or_default(),
+            severity,
+            directive: directive.to_owned(),
+            problem: problem.to_string(),
+            advice: advice.into(),
+        }
+    }
+}
+
+impl Children {
+    /// Root gives its children the user of `User`; for anybody else they are the same user.
+    fn of(main: &[Directive]) -> Self {
+        let named = main
+            .iter()
+            .rev()
+            .find(|directive| directive.name.eq_ignore_ascii_case("User"));
+        let name = named.and_then(|directive| directive.arguments.first());
+        let user = name
+            .filter(|_| Uid::effective().is_root())
+            .and_then(|name| match name.strip_prefix('#') {
+                Some(number) => User::from_uid(Uid::from_raw(number.parse().ok()?)).ok()?,
+                None => User::from_name(name).ok()?,
+            })
+            .or_else(|| User::from_uid(Uid::effective()).ok()?);
+        match user {
+            Some(user) => Children {
+                user: user.uid,
+                group: user.gid,
+                name: user.name,
+            },
+            None => Children {
+                user: Uid::effective(),
+                group: Gid::effective(),
+                name: Uid::effective().to_string(),
+            },
+        }
+    }
+}
+
+/// The trust directory of a server.
+pub fn trust_directory(server: &Server) -> PathBuf {
+    server
+        .path("MyProxyTrustDir")
+        .unwrap_or_else(|| Path::new("/etc/grid-security/certificates").to_owned())
+}

@@ -1,0 +1,340 @@
+//! `mod-myproxy check-config`: the machine's httpd reads the configuration, the real MyProxy server is asked.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use nix::unistd::{Uid, User};
+use testbed::{Accepts, MyProxyServer, PrivateDirectory, artifact};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_mod-myproxy");
+
+/// A directory with a configuration that would work.
+struct Scene {
+    server: &'static MyProxyServer,
+    directory: PrivateDirectory,
+}
+
+impl Scene {
+    /// All tests share one server, which ends with their process.
+    fn new() -> Self {
+        static SERVER: OnceLock<MyProxyServer> = OnceLock::new();
+        let start = || {
+            MyProxyServer::builder(Accepts::PassPhrases(Vec::new()))
+                .start()
+                .unwrap()
+        };
+        let directory = PrivateDirectory::new("check-config").unwrap();
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+        let scene = Scene {
+            server: SERVER.get_or_init(start),
+            directory,
+        };
+        for name in ["credentials", "sessions"] {
+            scene.store(name, 0o700);
+        }
+        scene
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// A directory of httpd's children.
+    fn store(&self, name: &str, mode: u32) {
+        let path = self.directory.make_directory(name, mode).unwrap();
+        if Uid::effective().is_root() {
+            let user = User::from_name("nobody").unwrap().unwrap();
+            chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+        }
+    }
+
+    /// A copy of the server's trust directory, to be changed.
+    fn trust(&self) -> PathBuf {
+        let copy = self.directory.make_directory("trust", 0o755).unwrap();
+        for entry in fs::read_dir(self.server.trust_directory()).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, copy.join(path.file_name().unwrap())).unwrap();
+        }
+        copy
+    }
+
+    /// The directives of a server that works.
+    fn good(&self) -> String {
+        format!(
+            "MyProxyServer 127.0.0.1:{}=localhost\nMyProxyTrustDir {}\nMyProxyCredStoreDir credentials\n\
+             MyProxySessionStore dir:sessions\n",
+            self.server.port(),
+            self.server.trust_directory().display()
+        )
+    }
+
+    /// Checks `directives` in the file `myproxy.conf`, which the main file includes.
+    fn check(&self, directives: &str, options: &[&str]) -> Output {
+        let root = self.directory.path().display();
+        let mut main = format!("ServerRoot \"{root}\"\n");
+        let modules = modules();
+        for name in ["mpm_event", "unixd", "authz_core", "macro"] {
+            let module = modules.join(format!("mod_{name}.so"));
+            if module.is_file() {
+                main += &format!("LoadModule {name}_module \"{}\"\n", module.display());
+            }
+        }
+        main += &format!(
+            "LoadModule myproxy_module \"{}\"\nListen 127.0.0.1:9\nServerName localhost\nUser nobody\nErrorLog error.log\n\
+             Include myproxy.conf\n",
+            artifact("libmod_myproxy.so").unwrap().display()
+        );
+        self.directory.write("httpd.conf", 0o644, main).unwrap();
+        self.directory.write("myproxy.conf", 0o644, directives).unwrap();
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg("check-config")
+            .args(options)
+            .arg(self.path("httpd.conf"));
+        command.output().unwrap()
+    }
+
+    /// What is found where there is something wrong, after a line `place`.
+    fn finds(&self, directives: &str, expected: &[(&str, &str)]) {
+        let output = self.check(directives, &[]);
+        let said = text(&output.stdout);
+        for (place, words) in expected {
+            let place = format!("{}:{place}: ", self.path("myproxy.conf").display());
+            let found = said.lines().any(|line| {
+                line.starts_with(&place) && words.split(" ... ").all(|words| line.contains(words))
+            });
+            assert!(found, "{place}{words}: {output:?}");
+        }
+        let fails = expected
+            .iter()
+            .filter(|(_, words)| words.starts_with("fails"))
+            .count();
+        assert_eq!(output.status.code(), Some(i32::from(fails > 0)), "{output:?}");
+        let summary = format!("{fails} would fail, {} doubtful", expected.len() - fails);
+        assert!(said.lines().last().unwrap().starts_with(&summary), "{output:?}");
+    }
+}
+
+fn modules() -> PathBuf {
+    let output = Command::new("apxs").args(["-q", "LIBEXECDIR"]).output();
+    PathBuf::from(text(&output.expect("apxs (package apache2-dev)").stdout).trim())
+}
+
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap()
+}
+
+fn only(directory: &Path, ending: &str) -> PathBuf {
+    let mut paths = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    paths
+        .find(|path| path.to_str().unwrap().ends_with(ending))
+        .unwrap()
+}
+
+#[test]
+fn a_configuration_that_works_is_good_wherever_its_directives_stand() {
+    let scene = Scene::new();
+    scene.finds(&scene.good(), &[]);
+    let virtual_hosts = format!(
+        "<Macro Site $name>\n<VirtualHost *:9>\nServerName $name\n<Location />\nMyProxyCredential On\n\
+         </Location>\n</VirtualHost>\n</Macro>\nDefine PORT {}\n<IfModule myproxy_module>\n{}</IfModule>\n\
+         Use Site a.example.org\nUse Site b.example.org\n",
+        scene.server.port(),
+        scene.good().replace(&scene.server.port().to_string(), "${PORT}")
+    );
+    scene.finds(&virtual_hosts, &[]);
+    let output = scene.check(&scene.good(), &["--json"]);
+    assert_eq!(text(&output.stdout), "[]\n");
+}
+
+#[test]
+fn a_server_that_cannot_be_found_reached_or_trusted_fails() {
+    let scene = Scene::new();
+    let good = scene.good();
+    let port = scene.server.port();
+    let others = [
+        (
+            "nowhere.invalid",
+            "fails: MyProxyServer: cannot find the address of nowhere.invalid ... name service",
+        ),
+        (
+            "127.0.0.1:1",
+            "fails: MyProxyServer: 127.0.0.1:1 at 127.0.0.1: cannot connect ... firewall",
+        ),
+        (
+            &format!("127.0.0.1:{port}=other.example.org"),
+            "fails: MyProxyServer: 127.0.0.1 ... is not the server that was meant ... localhost",
+        ),
+    ];
+    for (server, words) in others {
+        let directives = good.replacen("MyProxyServer ", &format!("MyProxyServer {server} "), 1);
+        scene.finds(&directives, &[("1", words)]);
+    }
+    // A name given for all of them, and in a virtual host only.
+    let virtual_host = format!(
+        "<VirtualHost *:9>\nServerName a.example.org\nMyProxyServer 127.0.0.1:{port}\nMyProxyServerDN /CN=other\n\
+         </VirtualHost>\n"
+    );
+    scene.finds(
+        &(good + &virtual_host),
+        &[("7", "fails: MyProxyServer: ... expected was /CN=other")],
+    );
+}
+
+#[test]
+fn nobody_is_asked_offline() {
+    let scene = Scene::new();
+    let directives = scene
+        .good()
+        .replacen("MyProxyServer ", "MyProxyServer 127.0.0.1:1 ", 1);
+    let output = scene.check(&directives, &["--offline"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(text(&output.stdout).contains("nobody was asked"), "{output:?}");
+}
+
+#[test]
+fn trust_roots_that_trust_nobody_are_found() {
+    let scene = Scene::new();
+    let trust = scene.trust();
+    let good = scene.good();
+    let (lines, _) = good.split_once("MyProxyTrustDir").unwrap();
+    let elsewhere = |path: &Path| {
+        format!(
+            "{lines}MyProxyTrustDir {}\n{}",
+            path.display(),
+            &good[good.find("MyProxyCred").unwrap()..]
+        )
+    };
+    scene.finds(
+        &elsewhere(&scene.path("nowhere")),
+        &[
+            ("2", "fails: MyProxyTrustDir: cannot read ... trustroots"),
+            ("1", "fails: MyProxyServer: ... cannot be read"),
+        ],
+    );
+    scene.finds(
+        &elsewhere(&scene.directory.make_directory("empty", 0o755).unwrap()),
+        &[
+            ("2", "fails: MyProxyTrustDir: there is no certification authority"),
+            (
+                "1",
+                "fails: MyProxyServer: ... is not trusted ... MyProxyTrustDir",
+            ),
+        ],
+    );
+    fs::write(only(&trust, ".0").with_extension("r0"), "no list").unwrap();
+    scene.finds(
+        &elsewhere(&trust),
+        &[
+            (
+                "2",
+                "doubtful: MyProxyTrustDir: there is no revocation list ... fetch-crl",
+            ),
+            ("1", "fails: MyProxyServer: ... the revocation list"),
+        ],
+    );
+    fs::remove_file(only(&trust, ".r0")).unwrap();
+    fs::remove_file(only(&trust, ".signing_policy")).unwrap();
+    scene.finds(
+        &elsewhere(&trust),
+        &[
+            ("2", "doubtful: MyProxyTrustDir: cannot read ... signing_policy"),
+            ("1", "fails: MyProxyServer: ... the signing policy"),
+        ],
+    );
+}
+
+#[test]
+fn directories_that_httpd_would_refuse_are_found() {
+    let scene = Scene::new();
+    let good = scene.good();
+    scene.store("wide", 0o750);
+    scene.finds(
+        &good.replace("credentials", "wide"),
+        &[(
+            "3",
+            "fails: MyProxyCredStoreDir: ... has mode 0750 ... chmod 0700",
+        )],
+    );
+    scene.store("narrow", 0o500);
+    scene.finds(
+        &good.replace("dir:sessions", "dir:narrow"),
+        &[(
+            "4",
+            "fails: MyProxySessionStore: its owner cannot write ... chmod u+rwx",
+        )],
+    );
+    scene.finds(
+        &good.replace("dir:sessions", "dir:credentials/sessions"),
+        &[
+            ("4", "fails: MyProxySessionStore: ... neither inside the other"),
+            (
+                "4",
+                "fails: MyProxySessionStore: httpd does not make ... is not root's alone",
+            ),
+        ],
+    );
+    if Uid::effective().is_root() {
+        scene.directory.make_directory("of-root", 0o700).unwrap();
+        scene.finds(
+            &good.replace("credentials", "of-root"),
+            &[(
+                "3",
+                "fails: MyProxyCredStoreDir: ... belongs to user root ... chown",
+            )],
+        );
+    }
+    // One that is not there is made, where nobody else can be quicker.
+    scene.finds(&good.replace("credentials", "new"), &[]);
+    let open = scene.directory.make_directory("open", 0o777).unwrap();
+    fs::set_permissions(&open, Permissions::from_mode(0o777)).unwrap();
+    scene.finds(
+        &good.replace("credentials", "open/new"),
+        &[(
+            "3",
+            "fails: MyProxyCredStoreDir: httpd does not make ... is not root's alone",
+        )],
+    );
+    assert!(!scene.path("new").exists(), "a check changes nothing");
+}
+
+#[test]
+fn what_httpd_refuses_is_said_in_its_words() {
+    let scene = Scene::new();
+    for directives in ["MyProxyLifetime never\n", "NoSuchDirective x\n"] {
+        let output = scene.check(&(scene.good() + directives), &[]);
+        assert_eq!(output.status.code(), Some(1));
+        let name = directives.split(' ').next().unwrap();
+        assert!(text(&output.stdout).contains(name), "{output:?}");
+        assert!(text(&output.stdout).contains("myproxy.conf"), "{output:?}");
+    }
+    let output = scene.check("", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("there is no MyProxyServer"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn programs_that_are_not_there_are_named() {
+    let scene = Scene::new();
+    for (options, words) in [
+        (["--httpd", "/nonexistent"], "cannot run /nonexistent"),
+        (["--httpd", "/bin/true"], "does not answer as httpd"),
+        (
+            ["--modules", "/nonexistent"],
+            "name the directory of httpd's modules",
+        ),
+    ] {
+        let output = scene.check("", &options);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains(words), "{output:?}");
+    }
+}
