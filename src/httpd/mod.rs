@@ -7,6 +7,8 @@
 
 #![allow(unsafe_code)]
 
+mod authentication_cache;
+mod authentication_provider;
 mod authorization_provider;
 mod body;
 mod directive;
@@ -34,6 +36,8 @@ mod text;
 mod tls;
 mod watchdog;
 
+pub use authentication_cache::offer_to_cache;
+pub use authentication_provider::{Authentication, AuthenticationProvider};
 pub use authorization_provider::{Authorization, AuthorizationProvider, Use};
 pub use body::BodyError;
 pub use directive::{Arguments, Count, Directive, Place};

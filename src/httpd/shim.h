@@ -20,6 +20,7 @@
 #include "util_mutex.h"
 #include "apr_escape.h"
 #include "apr_global_mutex.h"
+#include "apr_md5.h"
 #include "apr_optional.h"
 #include "apr_pools.h"
 #include "apr_strings.h"
