@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the packages in $3..., with $1 (the policy that says whether services may start, /usr/sbin/policy-rc.d)
-# replaced for so long by one that lets nothing start. Services of theirs (and those listed in the file $2) that
-# cannot be disabled are listed in $2.
+# replaced for so long by one that lets nothing start. What they have start with the machine (and what is listed in the
+# file $2) is disabled; what cannot be is listed in $2.
 #
 # The policy is moved aside and moved back: same file, same contents, owner, mode and time; after a failure or a signal
 # too. A run that was killed before it could is made good by the next. Two runs do it one after the other.
@@ -38,6 +38,13 @@ export DEBIAN_FRONTEND NEEDRESTART_SUSPEND
 install() {
     apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 -- "$@"
 }
+# What systemd starts with the machine.
+enabled() {
+    if command -v systemctl >/dev/null; then
+        systemctl list-unit-files --type=service,socket,timer --state=enabled --no-legend | cut -d ' ' -f 1
+    fi
+}
+before=" $(enabled | tr '\n' ' ')"
 if [ $# -gt 0 ]; then
     if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
         apt-get update
@@ -48,15 +55,14 @@ fi
 
 # Nor does a service start with the machine that nobody asked for.
 failed=
-for package in "$@" $(cat "$still_enabled" 2>/dev/null); do
-    case $package in
-    *-server)
-        if command -v systemctl >/dev/null && ! systemctl --quiet disable "$package"; then
-            echo "the service $package could not be disabled: it will start with the machine; the next run tries again" >&2
-            failed="$failed$package
-"
-        fi
-        ;;
+for unit in $({ enabled; cat "$still_enabled" 2>/dev/null || true; } | sort -u); do
+    case $before in
+    *" $unit "*) grep -q -s -F -x "$unit" "$still_enabled" || continue ;;
     esac
+    if ! systemctl --quiet disable "$unit"; then
+        echo "$unit could not be disabled: it will start with the machine; the next run tries again" >&2
+        failed="$failed$unit
+"
+    fi
 done
 if [ -n "$failed" ]; then printf %s "$failed" >"$still_enabled"; else rm -f -- "$still_enabled"; fi

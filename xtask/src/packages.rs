@@ -92,6 +92,20 @@ const NEEDED_BY_TESTS: &[Package] = &[
         debian: "chromium-driver",
         fedora: "chromedriver",
     },
+    // Applications in other languages, which run as other users.
+    Package {
+        debian: "php-fpm",
+        fedora: "php-fpm",
+    },
+    Package {
+        debian: "libapache2-mod-wsgi-py3",
+        fedora: "python3-mod_wsgi",
+    },
+    // What a user opens a downloaded credential with.
+    Package {
+        debian: "openssl",
+        fedora: "openssl",
+    },
     // Users of other single sign-ons than ours: OpenID Connect and Kerberos.
     Package {
         debian: "libapache2-mod-auth-openidc",
@@ -307,6 +321,14 @@ mod tests {
         }
     }
 
+    /// An apt-get whose packages have a service start with the machine.
+    const ENABLES: &str = "[ $1 = update ] || echo php8.2-fpm.service enabled enabled >>units";
+
+    /// A systemctl that lists `units`, and does this where it is to disable one.
+    fn systemctl(disable: &str) -> String {
+        format!("#!/bin/sh\nif [ $1 = list-unit-files ]; then cat units; exit; fi\n{disable}\n")
+    }
+
     const RECORD: &str = "sh policy-rc.d; echo $? $* >>calls";
 
     #[test]
@@ -327,23 +349,23 @@ mod tests {
 
     #[test]
     fn an_installed_service_does_not_start_with_the_machine_either() {
-        let machine = Machine::new("");
-        machine.write("systemctl", 0o755, "#!/bin/sh\necho $* >>disabled\n");
-        let mut install = machine.install();
-        assert!(install.arg("redis-server").status().expect("sh runs").success());
-        assert_eq!(machine.read("disabled"), "--quiet disable redis-server\n");
+        let machine = Machine::new(ENABLES);
+        machine.write("units", 0o644, "ssh.service enabled enabled\n");
+        machine.write("systemctl", 0o755, &systemctl("echo $* >>disabled"));
+        assert!(machine.install().status().expect("sh runs").success());
+        assert_eq!(machine.read("disabled"), "--quiet disable php8.2-fpm.service\n");
     }
 
     #[test]
     fn a_service_that_cannot_be_disabled_fails_nothing_and_is_tried_again() {
-        let machine = Machine::new("");
-        machine.write("systemctl", 0o755, "#!/bin/sh\nexit 1\n");
-        let mut install = machine.install();
-        assert!(install.arg("redis-server").status().expect("sh runs").success());
-        assert_eq!(machine.read("still-enabled"), "redis-server\n");
-        machine.write("systemctl", 0o755, "#!/bin/sh\necho $* >>disabled\n");
+        let machine = Machine::new(ENABLES);
+        machine.write("systemctl", 0o755, &systemctl("exit 1"));
         assert!(machine.install().status().expect("sh runs").success());
-        assert_eq!(machine.read("disabled"), "--quiet disable redis-server\n");
+        assert_eq!(machine.read("still-enabled"), "php8.2-fpm.service\n");
+        machine.write("apt-get", 0o755, "#!/bin/sh\n");
+        machine.write("systemctl", 0o755, &systemctl("echo $* >>disabled; : >units"));
+        assert!(machine.install().status().expect("sh runs").success());
+        assert_eq!(machine.read("disabled"), "--quiet disable php8.2-fpm.service\n");
         assert!(!machine.path("still-enabled").exists());
     }
 
