@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use credential_store::FilePermissions;
+use credential_store::{FilePermissions, Method};
 use myproxy_client::{CredentialName, Lifetime, Server, ServerIdentity};
 use regex::bytes::Regex;
 
 use super::header::{HeaderName, HeaderNames};
+use super::own_certificate::CertificateKey;
 use super::running::Running;
 use crate::httpd::{Config, Expression};
 
@@ -55,6 +56,10 @@ pub struct Settings {
     pub servers: Option<Vec<Server>>,
     /// `MyProxyServerDN` or `MyProxyServerName`: for all servers.
     pub identity: Option<ServerIdentity>,
+    /// `MyProxyCertificateFile`.
+    pub certificate_file: Option<PathBuf>,
+    /// `MyProxyCertificateKeyFile`.
+    pub certificate_key: Option<CertificateKey>,
     /// `MyProxyTrustDir`.
     pub trust_directory: Option<PathBuf>,
     /// `MyProxyTimeout`.
@@ -86,6 +91,12 @@ pub struct ServerConfig {
     pub credential_name: OnceLock<(CredentialName, String)>,
     /// The headers that places of this server name (`MyProxyHeader`).
     pub header_names: HeaderNames,
+    /// Which methods a place of this server names (`MyProxyAuthMethod`), in the order of [`Method`], and where.
+    pub methods: OnceLock<(Vec<Method>, String)>,
+    /// What a place of this server says of all of them (`MyProxyCredScope`), and where.
+    pub scope: OnceLock<(Scope, String)>,
+    /// Whether a place of this server demands credentials (`Require myproxy-credential`).
+    pub required: OnceLock<()>,
     /// What the start made of all this. Servers with the same settings share it.
     pub running: OnceLock<Arc<Running>>,
 }
@@ -97,8 +108,18 @@ impl Config for ServerConfig {
             needed_by: either(&self.needed_by, &outer.needed_by),
             credential_name: either(&self.credential_name, &outer.credential_name),
             header_names: self.header_names.merged(&outer.header_names),
+            methods: either(&self.methods, &outer.methods),
+            scope: either(&self.scope, &outer.scope),
+            required: either(&self.required, &outer.required),
             running: OnceLock::new(),
         }
+    }
+}
+
+impl ServerConfig {
+    /// Who shares a credential here.
+    pub fn scope(&self) -> Scope {
+        self.scope.get().map_or(Scope::default(), |(scope, _)| *scope)
     }
 }
 
@@ -115,6 +136,14 @@ impl Settings {
         Settings {
             servers: self.servers.clone().or_else(|| outer.servers.clone()),
             identity: self.identity.clone().or_else(|| outer.identity.clone()),
+            certificate_file: self
+                .certificate_file
+                .clone()
+                .or_else(|| outer.certificate_file.clone()),
+            certificate_key: self
+                .certificate_key
+                .clone()
+                .or_else(|| outer.certificate_key.clone()),
             trust_directory: self
                 .trust_directory
                 .clone()
@@ -155,6 +184,28 @@ pub enum Forward {
     Encrypted,
 }
 
+/// What becomes of a request that gets no credential (`MyProxyOnMissing`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMissing {
+    /// It goes on without.
+    #[default]
+    Ignore,
+    /// Its user logs in again, where that helps, and is refused where not.
+    Login,
+    /// It is refused.
+    Deny,
+}
+
+/// Who shares a credential (`MyProxyCredScope`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// All sessions of a user.
+    #[default]
+    User,
+    /// Each session has its own.
+    Session,
+}
+
 /// What a place configures. `None` is what no directive said.
 #[derive(Debug, Default)]
 pub struct DirectoryConfig {
@@ -166,6 +217,8 @@ pub struct DirectoryConfig {
     pub min_lifetime: Option<Duration>,
     /// `MyProxyCredName`: which of the user's stored credentials.
     pub credential_name: Option<CredentialName>,
+    /// `MyProxyAuthMethod`, in order of preference.
+    pub methods: Option<Vec<Method>>,
     /// `MyProxyForwardCookie`.
     pub forward: Option<Forward>,
     /// `MyProxyUser`: the MyProxy user name; without it, the web user's.
@@ -178,6 +231,10 @@ pub struct DirectoryConfig {
     pub header: Option<HeaderName>,
     /// `MyProxyLogoutURI`.
     pub logout: Option<Arc<Regex>>,
+    /// `MyProxyLogoutAll`.
+    pub logout_all: Option<bool>,
+    /// `MyProxyOnMissing`.
+    pub on_missing: Option<OnMissing>,
 }
 
 impl Config for DirectoryConfig {
@@ -190,6 +247,7 @@ impl Config for DirectoryConfig {
                 .credential_name
                 .clone()
                 .or_else(|| outer.credential_name.clone()),
+            methods: self.methods.clone().or_else(|| outer.methods.clone()),
             forward: self.forward.or(outer.forward),
             user: self.user.or(outer.user),
             session_idle: self.session_idle.or(outer.session_idle),
@@ -199,6 +257,8 @@ impl Config for DirectoryConfig {
                 .or_else(|| outer.environment_name.clone()),
             header: self.header.clone().or_else(|| outer.header.clone()),
             logout: self.logout.clone().or_else(|| outer.logout.clone()),
+            logout_all: self.logout_all.or(outer.logout_all),
+            on_missing: self.on_missing.or(outer.on_missing),
         }
     }
 }
@@ -220,6 +280,11 @@ impl DirectoryConfig {
         self.min_lifetime.unwrap_or(Duration::from_secs(60))
     }
 
+    /// What is shown to the MyProxy server, in order of preference.
+    pub fn methods(&self) -> &[Method] {
+        self.methods.as_deref().unwrap_or(&[Method::Cookie])
+    }
+
     /// The form of the granting cookie.
     pub fn forward(&self) -> Forward {
         self.forward.unwrap_or_default()
@@ -228,6 +293,16 @@ impl DirectoryConfig {
     /// A session not used for so long has ended.
     pub fn session_idle(&self) -> Duration {
         self.session_idle.unwrap_or(Duration::from_secs(28800))
+    }
+
+    /// What becomes of a request without a credential.
+    pub fn on_missing(&self) -> OnMissing {
+        self.on_missing.unwrap_or_default()
+    }
+
+    /// Whether a logout erases what other sessions of the user share.
+    pub fn logout_all(&self) -> bool {
+        self.logout_all.unwrap_or(true)
     }
 
     /// The variable that holds the path.

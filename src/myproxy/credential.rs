@@ -1,9 +1,10 @@
 //! Which credential a request gets: the one that is stored, or the one that its login brings.
 
-use credential_store::{Credential, Record};
+use credential_store::{Credential, Method, Origin};
 
 use super::config::DirectoryConfig;
-use super::logon::{self, Proof};
+use super::logon;
+use super::proof::{GrantingCookie, Proof};
 use super::session::{self, OpenSession};
 use super::shortfall::{Class, Shortfall};
 use super::wanted::{Stored, Wanted};
@@ -13,7 +14,7 @@ use crate::httpd::Request;
 /// What was decided about a request.
 pub struct Verdict {
     /// Whose credential it was about, where there was anybody.
-    record: Option<Record>,
+    origin: Option<Origin>,
     /// The credential, or why there is none.
     pub result: Result<Credential, Shortfall>,
 }
@@ -32,58 +33,103 @@ impl Verdict {
         };
         match wanted {
             Err(shortfall) => Verdict {
-                record: None,
+                origin: None,
                 result: Err(shortfall),
             },
             Ok(wanted) => Verdict {
-                result: before(request, &wanted.identity.record).unwrap_or_else(|| obtain(&wanted)),
-                record: Some(wanted.identity.record),
+                result: before(request, &wanted.identity.origin).unwrap_or_else(|| obtain(&wanted)),
+                origin: Some(wanted.identity.origin),
             },
         }
     }
 }
 
 /// What a request that this one comes from was told about the same.
-fn before(request: &Request<'_>, record: &Record) -> Option<Result<Credential, Shortfall>> {
+fn before(request: &Request<'_>, origin: &Origin) -> Option<Result<Credential, Shortfall>> {
     request
         .origins()
         .filter_map(|origin| origin.state::<MyProxy>().verdict.get())
-        .find(|verdict| verdict.record.as_ref() == Some(record))
+        .find(|verdict| verdict.origin.as_ref() == Some(origin))
         .map(|verdict| verdict.result.clone().map_err(Shortfall::told_before))
 }
 
-/// A granting cookie in this request leads to a logon; otherwise the stored credential serves; otherwise a granting
-/// cookie that waits in the session is tried again.
+/// A granting cookie in this request leads to a logon; otherwise the stored credential serves; otherwise what the place
+/// has to show is tried: a granting cookie that waits in the session, our own certificate.
 fn obtain(wanted: &Wanted<'_>) -> Result<Credential, Shortfall> {
-    if let Some(cookie) = meeting::granting_cookie(wanted.request, wanted.place.forward()) {
+    if let Some(cookie) = cookie_of_this_login(wanted)? {
         let session = session::begin(wanted)?;
-        return logon::log_on(wanted, &session, &Proof::of_this_login(cookie)?);
+        return log_on(
+            wanted,
+            Some(&session),
+            proofs(wanted, Some(cookie)),
+            Shortfall::nothing(),
+        );
     }
     // In this order: a session that was idle takes its credential along.
     let session = session::find(wanted)?;
-    match (wanted.stored()?, session) {
-        (Stored::Good(credential), Some(_)) => Ok(credential),
-        (Stored::Good(credential), None) => join(wanted, credential),
-        (Stored::Lacking(shortfall), Some(session)) => try_again(wanted, &session, shortfall),
-        (Stored::Lacking(_), None) => wait_for_another(wanted),
-        (Stored::Unsafe(shortfall), _) => Err(shortfall),
+    let shortfall = match wanted.stored()? {
+        Stored::Good(credential) => return join(wanted, session.as_ref(), credential),
+        Stored::Lacking(shortfall) => shortfall,
+        Stored::Unsafe(shortfall) => return Err(shortfall),
+    };
+    let waiting = session
+        .as_ref()
+        .and_then(|session| GrantingCookie::that_waits(session, wanted.now));
+    let proofs = proofs(wanted, waiting);
+    match &session {
+        _ if !proofs.is_empty() => log_on(wanted, session.as_ref(), proofs, shortfall),
+        // What kept the last logon from succeeding says more than that there is nothing.
+        Some(session) => Err(session
+            .session
+            .last_failure()
+            .map_or(shortfall, Shortfall::of_another)),
+        None => wait_for_another(wanted),
     }
 }
 
-/// Tries the granting cookie that a failed logon left in the session, if it is young enough.
-fn try_again(
-    wanted: &Wanted<'_>,
-    session: &OpenSession,
-    shortfall: Shortfall,
-) -> Result<Credential, Shortfall> {
-    if let Some(proof) = Proof::that_waits(session, wanted.now) {
-        return logon::log_on(wanted, session, &proof);
+/// The granting cookie that this request brought, where one counts here.
+fn cookie_of_this_login(wanted: &Wanted<'_>) -> Result<Option<GrantingCookie>, Shortfall> {
+    let Wanted { request, place, .. } = wanted;
+    if !place.methods().contains(&Method::Cookie) {
+        return Ok(None);
     }
-    // What kept the last logon from succeeding says more than that there is nothing.
-    Err(session
-        .session
-        .last_failure()
-        .map_or(shortfall, Shortfall::of_another))
+    meeting::granting_cookie(request, place.forward())
+        .map(GrantingCookie::of_this_login)
+        .transpose()
+}
+
+/// What there is to show, in the order of preference. A pass phrase is not among it: it was shown when the user was
+/// authenticated with it.
+fn proofs(wanted: &Wanted<'_>, cookie: Option<GrantingCookie>) -> Vec<Proof> {
+    let mut cookie = cookie.map(Proof::GrantingCookie);
+    let proof = |method: &Method| match method {
+        Method::Cookie => cookie.take(),
+        Method::PassPhrase => None,
+        Method::Certificate => {
+            let certificate = wanted.running.certificate.as_ref()?;
+            Some(Proof::Certificate(certificate.current(wanted.request)))
+        }
+    };
+    wanted.place.methods().iter().filter_map(proof).collect()
+}
+
+/// Shows one proof after the other: what the server refuses one for need not be so with the next. Where it cannot be
+/// reached, the next would not help.
+fn log_on(
+    wanted: &Wanted<'_>,
+    session: Option<&OpenSession>,
+    proofs: Vec<Proof>,
+    nothing: Shortfall,
+) -> Result<Credential, Shortfall> {
+    let mut result = Err(nothing);
+    for proof in proofs {
+        result = logon::log_on(wanted, session, &proof);
+        match &result {
+            Err(shortfall) if shortfall.class == Class::Refused => {}
+            _ => break,
+        }
+    }
+    result
 }
 
 /// The first request of this login may be logging on: a reload, or another tab, comes without a session.
@@ -92,17 +138,21 @@ fn wait_for_another(wanted: &Wanted<'_>) -> Result<Credential, Shortfall> {
     let stored = wanted.stored()?;
     drop(turn);
     match stored {
-        Stored::Good(credential) => join(wanted, credential),
+        Stored::Good(credential) => join(wanted, None, credential),
         Stored::Lacking(shortfall) | Stored::Unsafe(shortfall) => Err(shortfall),
     }
 }
 
 /// A browser of a user whose credential is there already gets a session of its own, so that its logout finds one. A
 /// client that keeps no cookies would leave a session behind with every request.
-fn join(wanted: &Wanted<'_>, credential: Credential) -> Result<Credential, Shortfall> {
+fn join(
+    wanted: &Wanted<'_>,
+    session: Option<&OpenSession>,
+    credential: Credential,
+) -> Result<Credential, Shortfall> {
     let request = wanted.request;
     let keeps_cookies = request.header("Sec-Fetch-Mode") == Some("navigate") && request.is_https();
-    if keeps_cookies && !request.is_subrequest() {
+    if session.is_none() && keeps_cookies && !request.is_subrequest() {
         session::begin(wanted)?;
     }
     Ok(credential)

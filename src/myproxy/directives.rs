@@ -35,6 +35,18 @@ pub const DIRECTIVES: &[D] = &[
         server::trust_directory,
     ),
     D::server(
+        c"MyProxyCertificateFile",
+        Count::Exactly(1),
+        c"MyProxyCertificateFile file",
+        server::certificate_file,
+    ),
+    D::server(
+        c"MyProxyCertificateKeyFile",
+        Count::AtLeast(1),
+        c"MyProxyCertificateKeyFile file [exec:program [argument ...]]",
+        server::certificate_key_file,
+    ),
+    D::server(
         c"MyProxyTimeout",
         Count::Between(1, 2),
         c"MyProxyTimeout seconds [total]",
@@ -111,6 +123,13 @@ pub const DIRECTIVES: &[D] = &[
         place::credential_name,
     ),
     D::directory(
+        c"MyProxyAuthMethod",
+        Place::Directory,
+        Count::AtLeast(1),
+        c"MyProxyAuthMethod cookie|passphrase|certificate ...",
+        place::methods,
+    ),
+    D::directory(
         c"MyProxyForwardCookie",
         Place::Directory,
         Count::Exactly(1),
@@ -123,6 +142,13 @@ pub const DIRECTIVES: &[D] = &[
         Count::Exactly(1),
         c"MyProxyUser expression",
         place::user,
+    ),
+    D::directory(
+        c"MyProxyCredScope",
+        Place::Directory,
+        Count::Exactly(1),
+        c"MyProxyCredScope user|session",
+        place::scope,
     ),
     D::directory(
         c"MyProxySessionIdle",
@@ -151,6 +177,20 @@ pub const DIRECTIVES: &[D] = &[
         Count::Exactly(1),
         c"MyProxyLogoutURI regex",
         place::logout_uri,
+    ),
+    D::directory(
+        c"MyProxyLogoutAll",
+        Place::Directory,
+        Count::Exactly(1),
+        c"MyProxyLogoutAll On|Off",
+        place::logout_all,
+    ),
+    D::directory(
+        c"MyProxyOnMissing",
+        Place::Anywhere,
+        Count::Exactly(1),
+        c"MyProxyOnMissing ignore|login|deny",
+        place::on_missing,
     ),
     D::END,
 ];

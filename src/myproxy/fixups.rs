@@ -1,13 +1,13 @@
 //! The hook before the handler: the application gets its credential.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use credential_store::SessionId;
 
 use super::config::DirectoryConfig;
 use super::credential::Verdict;
 use super::shortfall::{Class, Shortfall};
-use super::{MyProxy, environment, header, log, session_cookie};
+use super::{MyProxy, environment, header, log, on_missing, session_cookie};
 use crate::httpd::{Outcome, Request};
 
 /// What the module remembers of a request.
@@ -17,8 +17,14 @@ pub struct RequestState {
     pub verdict: OnceCell<Verdict>,
     /// The sessions that the client's cookies name.
     pub identifiers: OnceCell<Vec<SessionId>>,
+    /// The session that this request began.
+    pub session_begun: RefCell<Option<SessionId>>,
     /// Whether its session has been ended.
     pub logged_out: Cell<bool>,
+    /// Whether the authorization hooks of other modules are being asked about it.
+    pub in_auth_checker: Cell<bool>,
+    /// For want of which credential it was refused.
+    pub denied: OnceCell<Shortfall>,
 }
 
 /// Fetches and exports the credential where this is wanted.
@@ -38,18 +44,29 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
     if place.credential() || request.origin().is_some() {
         environment::remove_foreign(request, place);
     }
-    if place.credential() {
-        environment::export(request, place, &verdict(request, place).result);
-        header::export(request, place);
-    }
     if request.headers().get("Cookie").is_some() {
         session_cookie::hide(request, config);
     }
-    Outcome::Declined
+    if let Some(shortfall) = on_missing::told_of(request) {
+        // The page that tells of it gets no other credential.
+        environment::export(request, place, &Err(shortfall.clone()));
+        header::export(request, place);
+        return Outcome::Declined;
+    }
+    if !place.credential() {
+        return Outcome::Declined;
+    }
+    let result = &verdict(request, place).result;
+    environment::export(request, place, result);
+    header::export(request, place);
+    match result {
+        Ok(_) => Outcome::Declined,
+        Err(shortfall) => on_missing::go_on(request, place, shortfall),
+    }
 }
 
 /// The decision about a request, made once.
-fn verdict<'r>(request: &Request<'r>, place: &DirectoryConfig) -> &'r Verdict {
+pub fn verdict<'r>(request: &Request<'r>, place: &DirectoryConfig) -> &'r Verdict {
     request.state::<MyProxy>().verdict.get_or_init(|| {
         let verdict = Verdict::on(request, place);
         if let Err(shortfall) = &verdict.result {

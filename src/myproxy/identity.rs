@@ -1,21 +1,18 @@
 //! Whose credential a request is about: the web user, the MyProxy user, and what was asked of which server.
 
-use credential_store::{CredentialName, Record, WebUser};
+use credential_store::{CredentialName, Origin, WebUser};
 use myproxy_client::UserName;
 
 use super::config::{DirectoryConfig, ServerConfig};
 use super::shortfall::{Class, Shortfall};
 use crate::httpd::Request;
 
-/// What a granting cookie's logon is called in a record.
-const METHOD: &str = "cookie";
-
 /// Whose credential it is, and under which name it is kept.
 pub struct Identity {
     /// The name of the credential's file.
     pub name: CredentialName,
-    /// What stands beside it.
-    pub record: Record,
+    /// What its record has to say.
+    pub origin: Origin,
     /// The user at the MyProxy server.
     pub myproxy_user: UserName,
 }
@@ -31,7 +28,7 @@ impl Identity {
             return Ok(None);
         };
         let myproxy_user = myproxy_user(request, place, &web_user)?;
-        let record = Record {
+        let origin = Origin {
             myproxy_user: myproxy_user.as_str().to_owned(),
             servers: server
                 .settings
@@ -44,12 +41,12 @@ impl Identity {
                 .credential_name
                 .as_ref()
                 .map(|name| name.as_str().to_owned()),
-            method: METHOD.to_owned(),
+            vo_names: Vec::new(),
             web_user,
         };
         Ok(Some(Identity {
-            name: CredentialName::of_user(&record.web_user.name)?,
-            record,
+            name: CredentialName::of_user(&origin.web_user.name)?,
+            origin,
             myproxy_user,
         }))
     }

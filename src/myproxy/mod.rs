@@ -4,6 +4,7 @@
 //! what is not there; [`session`], [`logout`] and [`sweep`] see to its end; [`start`] is what httpd's start makes of
 //! [`directives`].
 
+mod authorization;
 mod config;
 mod cookie_attributes;
 mod credential;
@@ -13,9 +14,13 @@ mod fixups;
 mod header;
 mod identity;
 mod limit;
+mod login_again;
 mod logon;
 mod logout;
 mod meeting;
+mod on_missing;
+mod own_certificate;
+mod proof;
 mod running;
 mod session;
 mod session_cookie;
@@ -52,11 +57,13 @@ impl Module for MyProxy {
 
     fn hook(hooks: &mut Hooks<'_>) {
         meeting::offer(hooks);
+        hooks.offer_authorization_provider::<authorization::CredentialRequired>();
         hooks.check_config(start::check);
         hooks.post_config(start::start);
         hooks.post_read_request(Order::ReallyFirst, header::at_the_server);
         hooks.post_read_request(Order::First, logout::at_the_server);
         hooks.access_checker(Order::First, logout::in_this_place);
+        hooks.auth_checker(Order::ReallyFirst, authorization::auth_checker);
         hooks.fixups(Order::AfterMiddle, fixups::fixups);
     }
 }

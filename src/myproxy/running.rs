@@ -6,11 +6,14 @@ use credential_store::{CredentialStore, SessionStore};
 use myproxy_client::Client;
 
 use super::limit::Limit;
+use super::own_certificate::OwnCertificate;
 
 /// Made when httpd starts; its children share it.
 pub struct Running {
     /// Asks the MyProxy servers.
     pub client: Client,
+    /// Our own certificate, where there is one.
+    pub certificate: Option<OwnCertificate>,
     /// Where credentials are.
     pub credentials: CredentialStore,
     /// Where sessions are.

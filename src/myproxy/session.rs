@@ -9,7 +9,7 @@ use super::config::SHORTEST_SESSION_IDLE;
 use super::running::Running;
 use super::shortfall::Shortfall;
 use super::wanted::Wanted;
-use super::{log, session_cookie};
+use super::{MyProxy, log, session_cookie};
 use crate::httpd::Request;
 
 /// A live session of the request's user.
@@ -20,12 +20,20 @@ pub struct OpenSession {
     pub session: Session,
 }
 
-/// The session that the request's cookie names, if it is the user's and lives. Its use is written down. One that was
+/// The session that began with this request, or the one that its cookie names, if it is the user's and lives. Its use is written down. One that was
 /// idle ends; one of another user is ignored.
 pub fn find(wanted: &Wanted<'_>) -> Result<Option<OpenSession>, Shortfall> {
     let sessions = &wanted.running.sessions;
-    let web_user = &wanted.identity.record.web_user;
-    for id in session_cookie::identifiers(wanted.request, wanted.config) {
+    let web_user = &wanted.identity.origin.web_user;
+    let begun = wanted
+        .request
+        .first()
+        .state::<MyProxy>()
+        .session_begun
+        .borrow()
+        .clone();
+    let brought = session_cookie::identifiers(wanted.request, wanted.config);
+    for id in begun.iter().chain(brought) {
         match sessions.find(id, web_user, wanted.place.session_idle(), wanted.now)? {
             SessionLookup::Live(session) => {
                 // For a place with the shortest idle time too, which reads the same file.
@@ -51,11 +59,16 @@ pub fn begin(wanted: &Wanted<'_>) -> Result<OpenSession, Shortfall> {
         identity,
         now,
     } = wanted;
-    let web_user = &identity.record.web_user;
+    let web_user = &identity.origin.web_user;
     let (id, session) = running
         .sessions
         .create(web_user, &identity.name, place.session_idle(), *now)?;
-    for old in session_cookie::identifiers(request, config) {
+    let before = request
+        .first()
+        .state::<MyProxy>()
+        .session_begun
+        .replace(Some(id.clone()));
+    for old in before.iter().chain(session_cookie::identifiers(request, config)) {
         end(request, running, old, Reason::FollowedBy(web_user));
     }
     session_cookie::set(request, config, &id);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use myproxy_client::Refusal;
+
 /// The short class in `MYPROXY_ERROR`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -54,6 +56,8 @@ pub struct Shortfall {
     pub class: Class,
     /// In words, for `MYPROXY_ERROR_DESC`: printable ASCII, 200 characters at most.
     description: String,
+    /// What the MyProxy server refused, as far as it said so.
+    pub refusal: Option<Refusal>,
     /// Whether the log has it already: another request met it first.
     pub told: bool,
     /// Whether nothing was shown to a MyProxy server: the login can be used for another try.
@@ -69,6 +73,7 @@ impl Shortfall {
         Shortfall {
             class,
             description,
+            refusal: None,
             told: false,
             login_unspent: false,
         }
@@ -82,6 +87,24 @@ impl Shortfall {
     /// There is no credential, and nothing to get one with.
     pub fn nothing() -> Self {
         Shortfall::new(Class::None, "there is no credential; log in again")
+    }
+
+    /// Something is refused in the MyProxy server's stead, or as it has done.
+    pub fn refused(refusal: Refusal, words: impl fmt::Display) -> Self {
+        Shortfall {
+            refusal: Some(refusal),
+            ..Shortfall::new(Class::Refused, words)
+        }
+    }
+
+    /// As it may be shown to whoever guesses: names that exist are not told from others.
+    pub fn for_strangers(self) -> Self {
+        match self.refusal {
+            Some(Refusal::WrongPassPhrase | Refusal::UnknownUser) => {
+                Shortfall::new(Class::Refused, "the user name or the pass phrase is wrong")
+            }
+            _ => self,
+        }
     }
 
     /// What another request met and told.
@@ -130,7 +153,12 @@ impl From<&myproxy_client::Error> for Shortfall {
             myproxy_client::ErrorClass::Untrusted => Class::Untrusted,
             myproxy_client::ErrorClass::Internal => Class::Store,
         };
+        let refusal = match error {
+            myproxy_client::Error::Refused { refusal, .. } => Some(*refusal),
+            _ => None,
+        };
         Shortfall {
+            refusal,
             login_unspent: error.is_temporary(),
             ..Shortfall::new(class, error)
         }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use credential_store::{CredentialStore, Directory, DirectoryPolicy, SessionStore, check_separate};
 use myproxy_client::{Client, ClientOptions, Server, ServerIdentity};
 
-use super::config::{ServerConfig, Settings};
+use super::config::{DirectoryConfig, ServerConfig, Settings};
 use super::limit::Limit;
+use super::own_certificate::OwnCertificate;
 use super::running::Running;
 use super::{MyProxy, sweep};
 use crate::httpd::{self, ChildUser, Setup};
@@ -34,6 +35,7 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
         check_directories(&needs, config).map_err(|problem| format!("{position}: {problem}"))?;
         check_trust(config).map_err(|problem| format!("{position}: {problem}"))?;
         check_permissions(config).map_err(|problem| format!("{position}: {problem}"))?;
+        OwnCertificate::configured(config).map_err(|problem| format!("{position}: {problem}"))?;
         for other in &serving {
             check_shared_directory((server, config), *other)?;
         }
@@ -161,10 +163,16 @@ fn check_shared_directory(
         return Ok(());
     }
     let name = |config: &ServerConfig| config.credential_name.get().map(|(name, _)| name.clone());
+    let methods = |config: &ServerConfig| {
+        let named = config.methods.get().map(|(methods, _)| methods.clone());
+        named.unwrap_or_else(|| DirectoryConfig::default().methods().to_vec())
+    };
     let difference = if settings.servers != others.servers || settings.identity != others.identity {
         "MyProxyServer or its expected name"
     } else if name(config) != name(other) {
         "MyProxyCredName"
+    } else if methods(config) != methods(other) {
+        "MyProxyAuthMethod"
     } else if resolved(&settings.session_directory) != resolved(&others.session_directory) {
         "MyProxySessionStore"
     } else {
@@ -190,6 +198,7 @@ fn run(needs: &Needs<'_>, config: &ServerConfig) -> Result<Running, String> {
     options.reply_timeout = timeouts.step;
     options.total_timeout = timeouts.total;
     let client = Client::new(options).map_err(|error| format!("MyProxyServer: {error}"))?;
+    let certificate = OwnCertificate::configured(config)?;
 
     let policy = policy(config);
     let credentials = Directory::create(needs.credential_directory, policy)
@@ -208,6 +217,7 @@ fn run(needs: &Needs<'_>, config: &ServerConfig) -> Result<Running, String> {
     let limit = |most| Limit::new(most).map_err(|error| format!("MyProxyMaxConcurrent: {error}"));
     Ok(Running {
         client,
+        certificate,
         credentials,
         sessions,
         logons: limit(most)?,

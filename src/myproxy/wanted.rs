@@ -41,18 +41,26 @@ impl<'r> Wanted<'r> {
         })
     }
 
+    /// The stored credential, or why none serves.
+    pub fn what_is_there(&self) -> Result<Credential, Shortfall> {
+        match self.stored()? {
+            Stored::Good(credential) => Ok(credential),
+            Stored::Lacking(shortfall) | Stored::Unsafe(shortfall) => Err(shortfall),
+        }
+    }
+
     /// What is stored for the request's user.
     pub fn stored(&self) -> Result<Stored, Shortfall> {
-        let Identity { name, record, .. } = &self.identity;
-        let found = self
-            .running
+        let Identity { name, origin, .. } = &self.identity;
+        let Wanted { running, place, .. } = self;
+        let found = running
             .credentials
-            .lookup(name, record, self.place.min_lifetime(), self.now);
+            .lookup(name, origin, place.methods(), place.min_lifetime(), self.now);
         let lacking = |class, words: &str| Ok(Stored::Lacking(Shortfall::new(class, words)));
         match found {
             Ok(Lookup::Good(credential)) => Ok(Stored::Good(credential)),
             Ok(Lookup::Expired(_)) => lacking(Class::Expired, "the credential has expired; log in again"),
-            Ok(Lookup::Missing) => lacking(Class::None, "there is no credential; log in again"),
+            Ok(Lookup::Missing) => Ok(Stored::Lacking(Shortfall::nothing())),
             Ok(Lookup::NotYours) => Err(Shortfall::new(Class::None, NOT_YOURS)),
             Err(error @ Error::UnsafeFile { .. }) => Ok(Stored::Unsafe(error.into())),
             Err(error) => Err(error.into()),

@@ -20,7 +20,10 @@ fn every_request(criterion: &mut Criterion) {
 
     criterion.bench_function("lookup, unchanged", |bench| {
         bench.iter(|| {
-            let found = stores.credentials.lookup(&name, &record, MINUTE, *NOW).unwrap();
+            let found = stores
+                .credentials
+                .lookup(&name, &record.origin, &[record.method], MINUTE, *NOW)
+                .unwrap();
             assert!(matches!(found, Lookup::Good(_)));
         });
     });
@@ -28,7 +31,10 @@ fn every_request(criterion: &mut Criterion) {
         bench.iter(|| {
             // Another time of change, so that nothing remembered fits.
             set_mode(&path, 0o600);
-            let found = stores.credentials.lookup(&name, &record, MINUTE, *NOW).unwrap();
+            let found = stores
+                .credentials
+                .lookup(&name, &record.origin, &[record.method], MINUTE, *NOW)
+                .unwrap();
             assert!(matches!(found, Lookup::Good(_)));
         });
     });
@@ -52,7 +58,7 @@ fn every_logon(criterion: &mut Criterion) {
         let logon = stores.credentials.logon(&stores.name("alice"), soon()).unwrap();
         bench.iter(|| {
             logon
-                .publish(&stores.sessions, &session, &record, COOKIE, &pem, *NOW)
+                .publish(&stores.sessions, &session, &new_credential(&record, &pem), *NOW)
                 .unwrap()
         });
     });

@@ -10,7 +10,7 @@ use crate::examine::{Examiner, Stored, digest, record_name};
 use crate::file::{Stamp, Temporary};
 use crate::lock::{Lock, Range};
 use crate::record::StoredRecord;
-use crate::{Certificate, CredentialName, EndedSession, Error, FilePermissions, Logon, Record};
+use crate::{Certificate, CredentialName, EndedSession, Error, FilePermissions, Logon, Method, Origin};
 
 /// How long a change may wait for another one to the same files, which takes milliseconds.
 pub(crate) const CHANGE_PATIENCE: Duration = Duration::from_secs(5);
@@ -36,13 +36,15 @@ pub struct Credential {
     pub path: PathBuf,
     /// Subject and expiry.
     pub certificate: Certificate,
-    pub(crate) cookie_sha256: String,
+    /// What it was got with.
+    pub method: Method,
+    pub(crate) cookie_sha256: Option<String>,
 }
 
 impl Credential {
     /// Whether it was got with this granting cookie.
     pub fn was_got_with(&self, cookie: &[u8]) -> bool {
-        self.cookie_sha256 == digest(cookie)
+        self.cookie_sha256.as_ref() == Some(&digest(cookie))
     }
 }
 
@@ -78,7 +80,8 @@ impl CredentialStore {
         self.directory.path().join(name.as_str())
     }
 
-    /// Whether there is a credential of that name that `record` describes and that lasts `min_lifetime` more.
+    /// Whether there is a credential of that name and `origin`, got by one of `methods`, that lasts `min_lifetime`
+    /// more.
     ///
     /// Costs three system calls where the file is as it was at the last look, and reads it otherwise.
     ///
@@ -89,7 +92,8 @@ impl CredentialStore {
     pub fn lookup(
         &self,
         name: &CredentialName,
-        record: &Record,
+        origin: &Origin,
+        methods: &[Method],
         min_lifetime: Duration,
         now: SystemTime,
     ) -> Result<Lookup, Error> {
@@ -97,19 +101,22 @@ impl CredentialStore {
         let (stamp, stored) = self.examine_settled(name)?;
         Ok(match (&*stored, stamp) {
             (Stored::Absent, _) | (_, None) => Lookup::Missing,
-            (Stored::Recorded(stored, certificate), Some(stamp)) if stored.record == *record => {
+            (Stored::Recorded(stored, certificate), Some(stamp))
+                if stored.record.origin == *origin && methods.contains(&stored.record.method) =>
+            {
                 self.check(name, stamp)?;
                 if certificate.lasts(min_lifetime, now) {
                     Lookup::Good(Credential {
                         path: self.path(name),
                         certificate: certificate.clone(),
+                        method: stored.record.method,
                         cookie_sha256: stored.cookie_sha256.clone(),
                     })
                 } else {
                     Lookup::Expired(certificate.clone())
                 }
             }
-            (stored, _) if may_be_replaced(stored, record, now) => Lookup::Missing,
+            (stored, _) if may_be_replaced(stored, origin, now) => Lookup::Missing,
             _ => Lookup::NotYours,
         })
     }
@@ -137,7 +144,7 @@ impl CredentialStore {
         let (_, stored) = change.examine()?;
         let whose = match &*stored {
             Stored::Recorded(StoredRecord { record, .. }, _) | Stored::Mismatched(Some(record)) => {
-                Some(&record.web_user)
+                Some(&record.origin.web_user)
             }
             _ => None,
         };
@@ -199,13 +206,13 @@ impl CredentialStore {
     }
 }
 
-/// A valid credential of somebody else stays; anything else may make way.
-pub(crate) fn may_be_replaced(stored: &Stored, record: &Record, now: SystemTime) -> bool {
+/// A valid credential of another origin stays; anything else may make way.
+pub(crate) fn may_be_replaced(stored: &Stored, origin: &Origin, now: SystemTime) -> bool {
     let has_expired = |certificate: &Certificate| certificate.expires <= now;
     match stored {
         Stored::Absent => true,
-        Stored::Mismatched(whose) => whose.as_ref().is_none_or(|whose| whose == record),
-        Stored::Recorded(stored, certificate) => stored.record == *record || has_expired(certificate),
+        Stored::Mismatched(whose) => whose.as_ref().is_none_or(|whose| whose.origin == *origin),
+        Stored::Recorded(stored, certificate) => stored.record.origin == *origin || has_expired(certificate),
         // Such as a Perl handler left: it goes when it has expired. What is no credential at all stays.
         Stored::Unrecorded(certificate) => certificate.as_ref().is_some_and(has_expired),
     }

@@ -13,6 +13,17 @@ use crate::{
     SessionStore,
 };
 
+/// A credential that is to be stored.
+#[derive(Clone, Copy)]
+pub struct NewCredential<'a> {
+    /// Whose it is, and how it was got.
+    pub record: &'a Record,
+    /// The granting cookie that it was got with, where it was one.
+    pub cookie: Option<&'a [u8]>,
+    /// Certificate, private key and chain, in the order in which they are to be written.
+    pub pem: &'a [u8],
+}
+
 /// The turn of one request to log on for one credential.
 #[derive(Debug)]
 pub struct Logon<'a> {
@@ -35,11 +46,8 @@ impl<'a> Logon<'a> {
         &self.name
     }
 
-    /// Stores a credential for a session that lives, in the place of an older one of the same record.
-    ///
-    /// `cookie` is the granting cookie that the credential was got with. `pem` holds certificate, private key
-    /// and chain in the order in which they are to be written. The file
-    /// is written beside its place, with its final owner and mode before its content, and renamed. Until then
+    /// Stores a credential for a session that lives, in the place of an older one of the same origin. The file is
+    /// written beside its place, with its final owner and mode before its content, and renamed. Until then
     /// the old one stays as it is, and nothing is left behind if it does not come to that.
     ///
     /// **Nothing is published after a logout.** [`SessionStore::end`] removes the session's file first, and
@@ -56,28 +64,27 @@ impl<'a> Logon<'a> {
         &self,
         sessions: &SessionStore,
         session: &SessionId,
-        record: &Record,
-        cookie: &[u8],
-        pem: &[u8],
+        new: &NewCredential<'_>,
         now: SystemTime,
     ) -> Result<Credential, Error> {
         let store = self.store;
+        let NewCredential { record, cookie, pem } = *new;
         let certificate = Certificate::read_with_key(pem).map_err(Error::NotACredential)?;
         store.directory.verify()?;
 
         let stored_record = StoredRecord {
             record: record.clone(),
             credential_sha256: digest(pem),
-            cookie_sha256: digest(cookie),
+            cookie_sha256: cookie.map(digest),
         };
         // All that takes time, or space, before anything is locked or changed.
         let new_credential = self.write_credential(pem)?;
         let new_record = self.write_record(&stored_record)?;
 
         let change = store.change(&self.name)?;
-        sessions.require_live(session, &record.web_user, &self.name)?;
+        sessions.require_live(session, &record.origin.web_user, &self.name)?;
         let (_, stored) = change.examine()?;
-        if !may_be_replaced(&stored, record, now) {
+        if !may_be_replaced(&stored, &record.origin, now) {
             return Err(Error::NotYours {
                 path: store.path(&self.name),
             });
@@ -86,6 +93,7 @@ impl<'a> Logon<'a> {
         Ok(Credential {
             path: store.path(&self.name),
             certificate,
+            method: record.method,
             cookie_sha256: stored_record.cookie_sha256,
         })
     }

@@ -301,7 +301,9 @@ impl Sweep<'_> {
             Stored::Unrecorded(_) => Verdict::Unknown,
             Stored::Recorded(_, certificate) if certificate.expires <= self.now => Verdict::Expired,
             Stored::Recorded(StoredRecord { record, .. }, _) => match live {
-                Some(live) if !live.contains(&(record.web_user.clone(), name.clone())) => Verdict::Orphaned,
+                Some(live) if !live.contains(&(record.origin.web_user.clone(), name.clone())) => {
+                    Verdict::Orphaned
+                }
                 _ => Verdict::Stays,
             },
         }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::*;
 use credential_store::{
-    CredentialName, Directory, DirectoryPolicy, Error, FilePermissions, Lookup, Record, SessionStore, State,
-    WebUser, list,
+    CredentialName, Directory, DirectoryPolicy, Error, FilePermissions, Lookup, Method, NewCredential,
+    Origin, Record, SessionStore, State, WebUser, list,
 };
 use openssl::symm::Cipher;
 
@@ -74,7 +74,13 @@ fn earliest_expiry_of_the_chain_counts() {
         let least = Duration::from_secs(least);
         stores
             .credentials
-            .lookup(&stores.name("alice"), &record("alice"), least, *NOW)
+            .lookup(
+                &stores.name("alice"),
+                &record("alice").origin,
+                &[Method::Cookie],
+                least,
+                *NOW,
+            )
             .unwrap()
     };
     assert!(matches!(lookup(89), Lookup::Good(found) if found.certificate.expires == soon));
@@ -87,9 +93,15 @@ fn every_difference_in_the_record_is_another_ones() {
     let session = stores.session("alice");
     stores.publish(&session, "alice", HOUR).unwrap();
     let mine = record("alice");
-    let with_user = |web_user: WebUser| Record {
-        web_user,
+    let with = |origin: Origin| Record {
+        origin,
         ..mine.clone()
+    };
+    let with_user = |web_user: WebUser| {
+        with(Origin {
+            web_user,
+            ..mine.origin.clone()
+        })
     };
     let others = [
         with_user(WebUser {
@@ -101,34 +113,37 @@ fn every_difference_in_the_record_is_another_ones() {
             ..web_user("alice")
         }),
         with_user(web_user("Alice")),
-        Record {
+        with(Origin {
             myproxy_user: "bob".into(),
-            ..mine.clone()
-        },
-        Record {
+            ..mine.origin.clone()
+        }),
+        with(Origin {
             servers: vec!["other.example.org".into()],
-            ..mine.clone()
-        },
-        Record {
+            ..mine.origin.clone()
+        }),
+        with(Origin {
             credential_name: Some("".into()),
-            ..mine.clone()
-        },
-        Record {
-            method: "passphrase".into(),
-            ..mine.clone()
-        },
+            ..mine.origin.clone()
+        }),
+        with(Origin {
+            vo_names: vec!["example".into()],
+            ..mine.origin.clone()
+        }),
     ];
     let name = stores.name("alice");
     for other in others {
-        let lookup = stores.credentials.lookup(&name, &other, HOUR / 2, *NOW).unwrap();
+        let lookup = stores
+            .credentials
+            .lookup(&name, &other.origin, &Method::ALL, HOUR / 2, *NOW)
+            .unwrap();
         assert!(matches!(lookup, Lookup::NotYours), "{other:?}: {lookup:?}");
         let (session, _) = stores
             .sessions
-            .create(&other.web_user, &name, IDLE, *NOW)
+            .create(&other.origin.web_user, &name, IDLE, *NOW)
             .unwrap();
         let logon = stores.credentials.logon(&name, soon()).unwrap();
         let pem = credential("other", *NOW + HOUR);
-        let refused = logon.publish(&stores.sessions, &session, &other, COOKIE, &pem, *NOW);
+        let refused = logon.publish(&stores.sessions, &session, &new_credential(&other, &pem), *NOW);
         assert!(
             matches!(refused, Err(Error::NotYours { .. })),
             "{other:?}: {refused:?}"
@@ -138,34 +153,65 @@ fn every_difference_in_the_record_is_another_ones() {
     assert_eq!(stores.credential_files(), ["alice", "alice%record"]);
 }
 
+/// A place that takes other proofs does not use the credential, and a logon there puts another in its place.
+#[test]
+fn a_credential_serves_only_where_its_method_is_taken() {
+    let stores = Stores::new();
+    let session = stores.session("alice");
+    stores.publish(&session, "alice", HOUR).unwrap();
+    let mine = record("alice");
+    let lookup = |methods: &[Method]| {
+        stores
+            .credentials
+            .lookup(&stores.name("alice"), &mine.origin, methods, HOUR / 2, *NOW)
+            .unwrap()
+    };
+    assert!(matches!(lookup(&[Method::Certificate]), Lookup::Missing));
+    assert!(matches!(lookup(&[]), Lookup::Missing));
+    let found = lookup(&[Method::Certificate, Method::Cookie]);
+    assert!(matches!(found, Lookup::Good(found) if found.method == Method::Cookie));
+
+    let by_certificate = Record {
+        method: Method::Certificate,
+        ..mine.clone()
+    };
+    let pem = credential("alice", *NOW + HOUR);
+    let logon = stores.credentials.logon(&stores.name("alice"), soon()).unwrap();
+    let new = NewCredential {
+        record: &by_certificate,
+        cookie: None,
+        pem: &pem,
+    };
+    let published = logon.publish(&stores.sessions, &session, &new, *NOW).unwrap();
+    assert!(!published.was_got_with(COOKIE) && !published.was_got_with(b""));
+    assert!(matches!(lookup(&[Method::Certificate]), Lookup::Good(_)));
+    assert!(matches!(lookup(&[Method::Cookie]), Lookup::Missing));
+}
+
 #[test]
 fn expired_credential_of_another_makes_way() {
     let stores = Stores::new();
     let first = stores.session("alice");
     stores.publish(&first, "alice", HOUR).unwrap();
     let later = *NOW + HOUR;
-    let other = Record {
-        web_user: WebUser {
-            authentication_type: "Basic".into(),
-            ..web_user("alice")
-        },
-        ..record("alice")
-    };
+    let mut other = record("alice");
+    other.origin.web_user.authentication_type = "Basic".into();
     let name = stores.name("alice");
-    let lookup = stores.credentials.lookup(&name, &other, HOUR, later).unwrap();
+    let lookup = stores
+        .credentials
+        .lookup(&name, &other.origin, &Method::ALL, HOUR, later)
+        .unwrap();
     assert!(matches!(lookup, Lookup::Missing), "{lookup:?}");
     let (session, _) = stores
         .sessions
-        .create(&other.web_user, &name, IDLE, later)
+        .create(&other.origin.web_user, &name, IDLE, later)
         .unwrap();
     let logon = stores.credentials.logon(&name, soon()).unwrap();
     logon
         .publish(
             &stores.sessions,
             &session,
-            &other,
-            COOKIE,
-            &credential("alice", later + HOUR),
+            &new_credential(&other, &credential("alice", later + HOUR)),
             later,
         )
         .unwrap();
@@ -436,7 +482,7 @@ fn root_works_in_the_directory_of_another_user() {
     let logon = credentials.logon(&name, soon()).unwrap();
     let pem = credential("alice", *NOW + HOUR);
     logon
-        .publish(&sessions, &session, &record("alice"), COOKIE, &pem, *NOW)
+        .publish(&sessions, &session, &new_credential(&record("alice"), &pem), *NOW)
         .unwrap();
     let _ = sessions.end(&session).unwrap();
     for directory in ["credentials", "sessions"] {

@@ -82,8 +82,12 @@ fn publish_anew(root: &Path) -> Result<PathBuf, Error> {
     let (credentials, sessions) = open(root, FilePermissions::default());
     let (session, _) = sessions.create(&web_user("alice"), &alice(), IDLE, *NOW)?;
     let pem = credential("alice", *NOW + 2 * HOUR);
-    let published =
-        turn(&credentials, soon())?.publish(&sessions, &session, &record("alice"), COOKIE, &pem, *NOW)?;
+    let published = turn(&credentials, soon())?.publish(
+        &sessions,
+        &session,
+        &new_credential(&record("alice"), &pem),
+        *NOW,
+    )?;
     Ok(published.path)
 }
 
@@ -102,7 +106,7 @@ fn publish_until_logout(root: &Path) {
             }
             let logon = turn(&credentials, soon()).unwrap();
             match logon
-                .publish(&sessions, &session, &record("alice"), COOKIE, &pem, *NOW)
+                .publish(&sessions, &session, &new_credential(&record("alice"), &pem), *NOW)
                 .and_then(|_| sessions.set_pending(&session, b"cookie", *NOW - PENDING_MAX_AGE, *NOW))
             {
                 Ok(()) => {}
@@ -330,7 +334,7 @@ fn full_disk(root: &Path) {
     let pem = credential("alice", *NOW + 2 * HOUR);
     let logon = turn(&credentials, soon()).unwrap();
     let error = logon
-        .publish(&sessions, &session, &record("alice"), COOKIE, &pem, *NOW)
+        .publish(&sessions, &session, &new_credential(&record("alice"), &pem), *NOW)
         .unwrap_err();
     assert!(error.to_string().ends_with("free some space"), "{error}");
     assert_eq!(

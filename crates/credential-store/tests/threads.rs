@@ -48,8 +48,13 @@ fn fifty_requests_make_one_logon() {
                 }
                 logons.fetch_add(1, Ordering::SeqCst);
                 let pem = credential("alice", *NOW + HOUR);
-                turn.publish(&stores.sessions, &session, &record("alice"), COOKIE, &pem, *NOW)
-                    .unwrap();
+                turn.publish(
+                    &stores.sessions,
+                    &session,
+                    &new_credential(&record("alice"), &pem),
+                    *NOW,
+                )
+                .unwrap();
             });
         }
     });
@@ -88,7 +93,12 @@ fn a_logout_does_not_wait_for_a_logon() {
     assert!(began.elapsed() < Duration::from_secs(2));
     // The MyProxy server answers only now.
     let pem = credential("alice", *NOW + HOUR);
-    let late = turn.publish(&stores.sessions, &session, &record("alice"), COOKIE, &pem, *NOW);
+    let late = turn.publish(
+        &stores.sessions,
+        &session,
+        &new_credential(&record("alice"), &pem),
+        *NOW,
+    );
     assert!(matches!(late, Err(Error::SessionEnded)), "{late:?}");
     assert_eq!(stores.credential_files(), [""; 0]);
     assert_eq!(stores.session_files(), [""; 0]);

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use credential_store::Method;
 use myproxy_client::{CredentialName, Lifetime};
 use regex::bytes::RegexBuilder;
 
 use crate::httpd::{Arguments, Expression};
-use crate::myproxy::config::{DirectoryConfig, Forward, SHORTEST_SESSION_IDLE, ServerConfig};
+use crate::myproxy::config::{
+    DirectoryConfig, Forward, OnMissing, SHORTEST_SESSION_IDLE, Scope, ServerConfig,
+};
 use crate::myproxy::header::HeaderName;
 use crate::myproxy::{MyProxy, environment};
 
@@ -63,6 +66,37 @@ pub fn credential_name(
     Ok(())
 }
 
+/// All places of a server have the same methods: their credentials are kept under the same names, and one that was got
+/// by a method that a place does not take would serve nobody there.
+pub fn methods(config: &mut DirectoryConfig, server: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    let mut methods = Vec::new();
+    for value in arguments.all()? {
+        let named = |method: &Method| value.eq_ignore_ascii_case(method.as_str());
+        let method = Method::ALL
+            .into_iter()
+            .find(named)
+            .ok_or_else(|| format!("\"{value}\" is neither cookie, passphrase nor certificate"))?;
+        if methods.contains(&method) {
+            return Err(format!("{method} is named twice"));
+        }
+        methods.push(method);
+    }
+    let mut in_order = methods.clone();
+    in_order.sort_unstable();
+    let (others, position) = server
+        .methods
+        .get_or_init(|| (in_order.clone(), arguments.position()));
+    if *others != in_order {
+        return Err(format!(
+            "credentials of this place would be kept in the same MyProxyCredStoreDir as those of {position}, which are \
+             got by other methods; name the same methods everywhere (each is used where it applies), or use another \
+             virtual host with a directory of its own"
+        ));
+    }
+    config.methods = Some(methods);
+    Ok(())
+}
+
 pub fn forward_cookie(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
     config.forward = Some(match arguments.get(0)? {
         value if value.eq_ignore_ascii_case("plain") => Forward::Plain,
@@ -74,6 +108,23 @@ pub fn forward_cookie(config: &mut DirectoryConfig, _: &ServerConfig, arguments:
 
 pub fn user(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
     config.user = Some(Expression::parse::<MyProxy>(arguments, arguments.get(0)?)?);
+    Ok(())
+}
+
+/// Where it stands does not matter: all places of a server share a store, and sessions that lead from one to another.
+pub fn scope(_: &mut DirectoryConfig, server: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    let scope = match arguments.get(0)? {
+        value if value.eq_ignore_ascii_case("user") => Scope::User,
+        value if value.eq_ignore_ascii_case("session") => Scope::Session,
+        value => return Err(format!("\"{value}\" is neither user nor session")),
+    };
+    let (other, position) = server.scope.get_or_init(|| (scope, arguments.position()));
+    if *other != scope {
+        return Err(format!(
+            "the places of a server have one scope, and {position} says another one; use another virtual host with a \
+             MyProxyCredStoreDir and a MyProxySessionStore of its own"
+        ));
+    }
     Ok(())
 }
 
@@ -93,6 +144,21 @@ pub fn header(config: &mut DirectoryConfig, server: &ServerConfig, arguments: &A
     let name = HeaderName::new(arguments.get(0)?)?;
     server.header_names.add(&name);
     config.header = Some(name);
+    Ok(())
+}
+
+pub fn logout_all(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    config.logout_all = Some(arguments.flag()?);
+    Ok(())
+}
+
+pub fn on_missing(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    config.on_missing = Some(match arguments.get(0)? {
+        value if value.eq_ignore_ascii_case("ignore") => OnMissing::Ignore,
+        value if value.eq_ignore_ascii_case("login") => OnMissing::Login,
+        value if value.eq_ignore_ascii_case("deny") => OnMissing::Deny,
+        value => return Err(format!("\"{value}\" is neither ignore, login nor deny")),
+    });
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use nix::unistd::{Group, User};
 use crate::httpd::Arguments;
 use crate::myproxy::config::{ServerConfig, SessionCookie, Timeouts};
 use crate::myproxy::cookie_attributes;
+use crate::myproxy::own_certificate::{CertificateKey, Program};
 
 type Result<T = ()> = std::result::Result<T, String>;
 
@@ -48,6 +49,31 @@ fn expect_identity(config: &mut ServerConfig, identity: ServerIdentity) -> Resul
 
 pub fn trust_directory(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
     config.settings.trust_directory = Some(arguments.path(0)?);
+    Ok(())
+}
+
+pub fn certificate_file(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
+    config.settings.certificate_file = Some(arguments.path(0)?);
+    Ok(())
+}
+
+pub fn certificate_key_file(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
+    let values = arguments.all()?;
+    let program = match &values[1..] {
+        [] => None,
+        [program, rest @ ..] => {
+            let path = program
+                .strip_prefix("exec:")
+                .filter(|path| !path.is_empty())
+                .ok_or_else(|| format!("\"{program}\" must be exec: and a program"))?;
+            Some(Program {
+                path: arguments.relative_to_root(path)?,
+                arguments: rest.iter().map(ToString::to_string).collect(),
+            })
+        }
+    };
+    let file = arguments.path(0)?;
+    config.settings.certificate_key = Some(CertificateKey { file, program });
     Ok(())
 }
 

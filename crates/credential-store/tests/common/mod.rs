@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use credential_store::{
-    CredentialName, CredentialStore, Directory, DirectoryPolicy, Error, FilePermissions, Lookup, Record,
-    SessionId, SessionStore, WebUser,
+    CredentialName, CredentialStore, Directory, DirectoryPolicy, Error, FilePermissions, Lookup, Method,
+    NewCredential, Origin, Record, SessionId, SessionStore, WebUser,
 };
 use openssl::asn1::Asn1Time;
 use openssl::ec::{EcGroup, EcKey};
@@ -81,12 +81,21 @@ pub fn web_user(name: &str) -> WebUser {
 
 pub fn record(name: &str) -> Record {
     Record {
-        web_user: web_user(name),
-        myproxy_user: name.into(),
-        servers: vec!["myproxy.example.org".into()],
-        credential_name: None,
-        method: "cookie".into(),
+        origin: Origin {
+            web_user: web_user(name),
+            myproxy_user: name.into(),
+            servers: vec!["myproxy.example.org".into()],
+            credential_name: None,
+            vo_names: Vec::new(),
+        },
+        method: Method::Cookie,
     }
+}
+
+/// A credential that was got with a granting cookie.
+pub fn new_credential<'a>(record: &'a Record, pem: &'a [u8]) -> NewCredential<'a> {
+    let cookie = Some(COOKIE);
+    NewCredential { record, cookie, pem }
 }
 
 pub fn soon() -> Instant {
@@ -133,16 +142,22 @@ impl Stores {
     }
 
     pub fn publish_as(&self, session: &SessionId, record: &Record, pem: &[u8]) -> Result<PathBuf, Error> {
-        let name = self.name(&record.web_user.name);
+        let name = self.name(&record.origin.web_user.name);
         let logon = self.credentials.logon(&name, soon())?;
         logon
-            .publish(&self.sessions, session, record, COOKIE, pem, *NOW)
+            .publish(&self.sessions, session, &new_credential(record, pem), *NOW)
             .map(|credential| credential.path)
     }
 
     pub fn lookup(&self, user: &str) -> Result<Lookup, Error> {
-        self.credentials
-            .lookup(&self.name(user), &record(user), Duration::from_secs(60), *NOW)
+        let Record { origin, method } = record(user);
+        self.credentials.lookup(
+            &self.name(user),
+            &origin,
+            &[method],
+            Duration::from_secs(60),
+            *NOW,
+        )
     }
 
     pub fn credential_files(&self) -> Vec<String> {

@@ -105,7 +105,7 @@ impl Row {
             file: listing.name.to_string(),
             user: record
                 .as_ref()
-                .map(|record| record.web_user.name.clone())
+                .map(|record| record.origin.web_user.name.clone())
                 .or(of_file),
             state,
             expires: certificate.as_ref().and_then(rfc3339),
@@ -129,8 +129,8 @@ impl Row {
             self.state.to_owned(),
             self.seconds_left.map_or("-".into(), time_left),
             text(self.user.as_deref()),
-            text(record.map(|record| record.myproxy_user.as_str())),
-            text(record.map(|record| record.servers.join(" ")).as_deref()),
+            text(record.map(|record| record.origin.myproxy_user.as_str())),
+            text(record.map(|record| record.origin.servers.join(" ")).as_deref()),
             text(self.error.as_deref().or(self.subject.as_deref())),
         ]
     }
