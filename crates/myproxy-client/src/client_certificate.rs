@@ -91,6 +91,10 @@ impl ClientCertificate {
         self.not_after
     }
 
+    pub(crate) fn keyed(&self) -> &KeyedChain {
+        &self.keyed
+    }
+
     /// Puts it into the handshake of a connection.
     pub(crate) fn present(&self, ssl: &mut SslRef) -> Result<(), ErrorStack> {
         ssl.set_certificate(&self.keyed.certificate)?;

@@ -3,56 +3,83 @@
 use crate::connection::Connection;
 use crate::credential::Credential;
 use crate::error::{Error, Refusal, ServerWords, Step};
+use crate::input::VoName;
 use crate::key::Key;
+use crate::message::Message;
 use crate::proof::Proof;
 use crate::renewal;
 use crate::request::GetRequest;
-use crate::response::{self, Chain, MalformedAnswer, Response};
+use crate::response::{self, Answer, Fields, MalformedAnswer, Parsed, Response};
 use crate::trust::TrustDirectory;
 
 /// The first message: no delegation in the handshake (a GSI client could ask for one). It has to be alone in
 /// its record.
 const NO_DELEGATION: &[u8] = b"0";
 
-/// Gets a credential. From the first message on the server has seen the pass phrase, so whatever happens is
-/// final.
+/// Gets a credential.
 pub fn get(
-    mut connection: Connection,
+    connection: &mut Connection,
     request: &GetRequest,
     key: &Key,
     trust: &TrustDirectory,
 ) -> Result<Credential, Error> {
-    let certificate_request = key.certificate_request()?;
-    submit(&mut connection, request)?;
-    connection.send(Step::Certificate, &certificate_request)?;
-    let chain = match connection.receive(Step::Certificate, response::chain)? {
-        Chain::Certificates(chain) => chain,
-        Chain::Refused(words) => return Err(refused(&connection, words)),
-    };
-    expect_ok(&mut connection, Step::Confirmation)?;
-    Credential::from_chain(&chain, key, trust).map_err(|cause| Error::Credential {
-        server: connection.server().to_owned(),
-        cause,
-    })
-}
-
-/// Asks for the verdict on the proof alone, and goes away.
-pub fn verify(mut connection: Connection, request: &GetRequest) -> Result<(), Error> {
-    submit(&mut connection, request)
+    verify(connection, request.message(), &request.proof)?;
+    receive_credential(connection, request, key, trust)
 }
 
 /// Sends the request, and waits for the verdict on its proof.
-fn submit(connection: &mut Connection, request: &GetRequest) -> Result<(), Error> {
+pub fn verify(connection: &mut Connection, message: Message<'_>, proof: &Proof) -> Result<Fields, Error> {
+    submit(connection, message)?;
+    authorize(connection, proof)
+}
+
+/// What follows the verdict.
+pub fn receive_credential(
+    connection: &mut Connection,
+    request: &GetRequest,
+    key: &Key,
+    trust: &TrustDirectory,
+) -> Result<Credential, Error> {
+    connection.send(Step::Certificate, &key.certificate_request()?)?;
+    let chain = receive(connection, Step::Certificate, response::chain)?;
+    expect_ok(connection, Step::Confirmation)?;
+    let credential = Credential::from_chain(&chain, key, trust).map_err(|cause| Error::Credential {
+        server: connection.server().to_owned(),
+        cause,
+    })?;
+    if !request.vo_names.is_empty() && !credential.has_voms_attributes()? {
+        let names: Vec<_> = request.vo_names.iter().map(VoName::as_str).collect();
+        return Err(Error::NoAttributes {
+            server: connection.server().to_owned(),
+            vo_names: names.join(", "),
+        });
+    }
+    Ok(credential)
+}
+
+/// Begins a conversation of any kind.
+pub fn submit(connection: &mut Connection, message: Message<'_>) -> Result<(), Error> {
     connection.send(Step::Verdict, NO_DELEGATION)?;
-    connection.send(Step::Verdict, &request.encode())?;
-    authorize(connection, &request.proof)
+    connection.send(Step::Verdict, &message.encode())
+}
+
+/// What comes in place of a text message, unless an error does.
+pub fn receive<T>(
+    connection: &mut Connection,
+    step: Step,
+    parser: impl Fn(&[u8]) -> Parsed<Answer<T>>,
+) -> Result<T, Error> {
+    match connection.receive(step, parser)? {
+        Answer::Content(content) => Ok(content),
+        Answer::Refused(words) => Err(refused(connection, words)),
+    }
 }
 
 /// The verdict on the proof. A server may ask for a signature by the credential that is to be renewed; one that
 /// trusts our certificate does not.
-fn authorize(connection: &mut Connection, proof: &Proof) -> Result<(), Error> {
+fn authorize(connection: &mut Connection, proof: &Proof) -> Result<Fields, Error> {
     let challenge = match connection.receive(Step::Verdict, response::response)? {
-        Response::Ok => return Ok(()),
+        Response::Ok(fields) => return Ok(fields),
         Response::Refused(words) => return Err(refused(connection, words)),
         Response::Challenge(challenge) => challenge,
     };
@@ -71,9 +98,10 @@ fn authorize(connection: &mut Connection, proof: &Proof) -> Result<(), Error> {
     expect_ok(connection, Step::Verdict)
 }
 
-fn expect_ok(connection: &mut Connection, step: Step) -> Result<(), Error> {
+/// A text message that is no refusal, with what it tells besides.
+pub fn expect_ok(connection: &mut Connection, step: Step) -> Result<Fields, Error> {
     match connection.receive(step, response::response)? {
-        Response::Ok => Ok(()),
+        Response::Ok(fields) => Ok(fields),
         Response::Refused(words) => Err(refused(connection, words)),
         Response::Challenge(_) => Err(Error::Malformed {
             server: connection.server().to_owned(),

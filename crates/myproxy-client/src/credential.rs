@@ -83,6 +83,22 @@ impl Credential {
         &self.identity
     }
 
+    /// Whether VOMS has attested anything in it: an attribute certificate is in one of its proxy certificates.
+    pub(crate) fn has_voms_attributes(&self) -> Result<bool, ErrorStack> {
+        /// `1.3.6.1.4.1.8005.100.100.5` in DER, the extension's type.
+        const ATTRIBUTES: &[u8] = b"\x06\x0a\x2b\x06\x01\x04\x01\xbe\x45\x64\x64\x05";
+        for certificate in std::iter::once(&self.certificate).chain(&self.chain) {
+            if certificate
+                .to_der()?
+                .windows(ATTRIBUTES.len())
+                .any(|window| window == ATTRIBUTES)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Until when it can be used: the earliest end of any certificate in it.
     pub fn not_after(&self) -> SystemTime {
         self.not_after

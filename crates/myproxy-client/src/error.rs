@@ -7,6 +7,8 @@ use std::time::Duration;
 use openssl::error::ErrorStack;
 
 use crate::chain::ChainProblem;
+use crate::delegation::DelegationProblem;
+use crate::fingerprint::ServerFingerprint;
 use crate::identity::WrongName;
 use crate::response::MalformedAnswer;
 use crate::trust::TrustProblem;
@@ -93,6 +95,51 @@ pub enum Error {
         /// The names.
         cause: WrongName,
     },
+    /// The server's certificate is not the one with the fingerprint that was given.
+    #[error("{server} is not the server that was meant: the fingerprint of its certificate is {presented}")]
+    WrongFingerprint {
+        /// Host and port.
+        server: String,
+        /// The fingerprint of the certificate that it showed.
+        presented: ServerFingerprint,
+    },
+    /// The server does not take our certificate: it does not trust its issuer, or holds it for expired or revoked.
+    #[error(
+        "{server} does not accept our certificate {subject}: {reason}; its trust directory has to know the issuer"
+    )]
+    ClientCertificate {
+        /// Host and port.
+        server: String,
+        /// The subject of our certificate, in slash form.
+        subject: String,
+        /// The TLS alert.
+        reason: String,
+    },
+    /// Attributes of a virtual organisation were asked for, and none came.
+    #[error(
+        "{server} sent a credential without the attributes of {vo_names}: it has to allow VOMS requests \
+         (allow_voms_attribute_requests), for stored credentials"
+    )]
+    NoAttributes {
+        /// Host and port.
+        server: String,
+        /// The names that were asked for.
+        vo_names: String,
+    },
+    /// Trust roots were asked for, and the server has none to give.
+    #[error("{server} has no trust roots to give: its cert_dir is not set")]
+    NoTrustRoots {
+        /// Host and port.
+        server: String,
+    },
+    /// No proxy certificate was signed for the server.
+    #[error("nothing was delegated to {server}: {cause}")]
+    Delegation {
+        /// Host and port.
+        server: String,
+        /// Why.
+        cause: DelegationProblem,
+    },
     /// An answer that is not MyProxy.
     #[error("{server} does not speak MyProxy: {cause}")]
     Malformed {
@@ -135,7 +182,10 @@ impl Error {
     /// The class.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Error::Refused { .. } => ErrorClass::Refused,
+            Error::Refused { .. }
+            | Error::ClientCertificate { .. }
+            | Error::NoAttributes { .. }
+            | Error::NoTrustRoots { .. } => ErrorClass::Refused,
             Error::Lookup { .. }
             | Error::Connect { .. }
             | Error::Timeout { .. }
@@ -144,6 +194,8 @@ impl Error {
             Error::Tls { .. }
             | Error::Untrusted { .. }
             | Error::WrongName { .. }
+            | Error::WrongFingerprint { .. }
+            | Error::Delegation { .. }
             | Error::Malformed { .. }
             | Error::Credential { .. } => ErrorClass::Untrusted,
             Error::NoServer | Error::OpenSsl(_) => ErrorClass::Internal,
@@ -306,7 +358,9 @@ pub enum Step {
     Handshake,
     /// The verdict on user and pass phrase.
     Verdict,
-    /// The certificate chain.
+    /// The server's certificate request.
+    CertificateRequest,
+    /// The certificate chain, or a whole credential.
     Certificate,
     /// The server's last word.
     Confirmation,
@@ -317,7 +371,7 @@ impl Step {
     fn precedes_request(self) -> bool {
         match self {
             Step::Lookup | Step::Connect | Step::Handshake => true,
-            Step::Verdict | Step::Certificate | Step::Confirmation => false,
+            Step::Verdict | Step::CertificateRequest | Step::Certificate | Step::Confirmation => false,
         }
     }
 }
@@ -329,6 +383,7 @@ impl fmt::Display for Step {
             Step::Connect => "connecting",
             Step::Handshake => "in the TLS handshake",
             Step::Verdict => "waiting for the answer to the request",
+            Step::CertificateRequest => "waiting for the certificate request",
             Step::Certificate => "waiting for the certificate",
             Step::Confirmation => "waiting for the confirmation",
         })

@@ -13,7 +13,7 @@ use crate::error_queue::ErrorQueue;
 use crate::key_generator::{self, GenerationError};
 
 /// Fewest bits of an RSA key that a grid accepts.
-const SHORTEST_RSA: u32 = 2048;
+pub const SHORTEST_RSA: u32 = 2048;
 
 /// The kind of key to make. RSA alone: a MyProxy server with a certification authority signs nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -57,7 +57,11 @@ mod tests {
 
     #[test]
     fn a_key_has_the_size_that_was_asked_for_and_passes_every_check_of_openssl() {
-        for (size, bits) in [(KeySize::Rsa2048, 2048), (KeySize::Rsa3072, 3072), (KeySize::Rsa4096, 4096)] {
+        for (size, bits) in [
+            (KeySize::Rsa2048, 2048),
+            (KeySize::Rsa3072, 3072),
+            (KeySize::Rsa4096, 4096),
+        ] {
             let key = rsa(size).unwrap().rsa().unwrap();
             assert_eq!(key.n().num_bits(), bits);
             assert_eq!(key.e().to_dec_str().unwrap().to_string(), "65537");

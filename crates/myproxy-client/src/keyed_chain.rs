@@ -71,16 +71,17 @@ impl KeyedChain {
         }
         Ok(identity)
     }
+}
 
-    /// The certificates as a message holds them: their number in one byte, then each in DER.
-    pub fn to_wire(&self) -> Result<Vec<u8>, ErrorStack> {
-        // More than any server reads: what it makes of a number that is cut is its own refusal.
-        let mut wire = vec![u8::try_from(1 + self.chain.len()).unwrap_or(u8::MAX)];
-        for certificate in self.certificates() {
-            wire.extend(certificate.to_der()?);
-        }
-        Ok(wire)
+/// Certificates as a message holds them: their number in one byte, then each in DER.
+pub fn to_wire<'a>(certificates: impl Iterator<Item = &'a X509>) -> Result<Vec<u8>, ErrorStack> {
+    let mut wire = vec![0];
+    for certificate in certificates {
+        // More of them than any server reads: what it makes of a number that is cut is its own refusal.
+        wire[0] = u8::saturating_add(wire[0], 1);
+        wire.extend(certificate.to_der()?);
     }
+    Ok(wire)
 }
 
 fn private_key(

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::client_certificate::ClientCertificate;
+use crate::input::PassPhrase;
 use crate::old_credential::OldCredential;
-use crate::request::PassPhrase;
 
 /// The proof that a credential may be got. Only [`Proof::Certificate`] and [`Proof::Renewal`] put a certificate
 /// into the handshake: a server that trusts ours as a retriever may not look at a pass phrase at all.
@@ -32,11 +32,11 @@ impl Proof {
         }
     }
 
-    /// What goes into the request. Empty where the certificate is the proof.
-    pub(crate) fn pass_phrase(&self) -> &[u8] {
+    /// What goes into the request.
+    pub(crate) fn pass_phrase(&self) -> Option<&PassPhrase> {
         match self {
-            Proof::PassPhrase(pass_phrase) => pass_phrase.as_bytes(),
-            Proof::Certificate(_) | Proof::Renewal { .. } => b"",
+            Proof::PassPhrase(pass_phrase) => Some(pass_phrase),
+            Proof::Certificate(_) | Proof::Renewal { .. } => None,
         }
     }
 }

@@ -4,6 +4,7 @@ use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::sign::Signer;
 
+use crate::keyed_chain::to_wire;
 use crate::old_credential::OldCredential;
 use crate::response::Challenge;
 
@@ -30,7 +31,7 @@ pub fn answer(challenge: &Challenge, credential: &OldCredential) -> Result<Optio
     let mut answer = vec![method, 0, 0, 0];
     answer.extend(length.to_be_bytes());
     answer.extend(signature);
-    answer.extend(keyed.to_wire()?);
+    answer.extend(to_wire(keyed.certificates())?);
     Ok(Some(answer))
 }
 

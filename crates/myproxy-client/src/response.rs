@@ -1,5 +1,7 @@
-//! The server's answers: text messages that end in NUL, and the certificate chain. There is no framing, so
+//! The server's answers: text messages that end in NUL, certificates, requests and credentials. There is no framing, so
 //! each parser says `None` as long as bytes are missing, and otherwise how many it took.
+
+use zeroize::Zeroizing;
 
 use crate::error::ServerWords;
 
@@ -11,8 +13,8 @@ const VERSION_LINE: &[u8] = b"VERSION=MYPROXYv2\n";
 /// A text message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Response {
-    /// `RESPONSE=0`.
-    Ok,
+    /// `RESPONSE=0`, with what the server tells besides.
+    Ok(Fields),
     /// `RESPONSE=1`, with the server's words.
     Refused(ServerWords),
     /// `RESPONSE=2`: the server wants a signature besides.
@@ -56,12 +58,25 @@ fn challenge_text(text: &[u8]) -> Result<Vec<u8>, MalformedAnswer> {
     }
 }
 
-/// What comes after the certificate request.
+/// The lines of a message after its `RESPONSE`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Fields(Vec<Vec<u8>>);
+
+impl Fields {
+    /// The value of the first line with this key, which is written without its `=`.
+    pub fn get(&self, key: &str) -> Option<&[u8]> {
+        self.0
+            .iter()
+            .find_map(|line| line.strip_prefix(key.as_bytes())?.strip_prefix(b"="))
+    }
+}
+
+/// What comes in place of a text message.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Chain {
-    /// Certificates in DER, the new one first.
-    Certificates(Vec<Vec<u8>>),
-    /// An error in their place.
+pub enum Answer<T> {
+    /// What was asked for.
+    Content(T),
+    /// An error in its place.
     Refused(ServerWords),
 }
 
@@ -89,6 +104,12 @@ pub enum MalformedAnswer {
     /// Bytes that are no certificate.
     #[error("certificate {0} of the chain is not a DER certificate")]
     Certificate(usize),
+    /// Bytes that are no certificate request.
+    #[error("the certificate request is not DER")]
+    CertificateRequest,
+    /// A line that is missing, or whose value is not of its kind.
+    #[error("the answer has no {0}, or one that cannot be read")]
+    Field(&'static str),
     /// Over 1 MiB.
     #[error("the answer is longer than {LONGEST_ANSWER} bytes")]
     TooLong,
@@ -122,7 +143,7 @@ pub fn response(received: &[u8]) -> Parsed<Response> {
         .split(|&byte| byte == b'\n')
         .filter(|line| !line.is_empty());
     let response = match lines.find_map(|line| line.strip_prefix(b"RESPONSE=")) {
-        Some(b"0") => Response::Ok,
+        Some(b"0") => Response::Ok(Fields(lines.map(<[u8]>::to_vec).collect())),
         Some(b"1") => Response::Refused(ServerWords::from_lines(
             lines.map(|line| line.strip_prefix(b"ERROR=").unwrap_or(line)),
         )),
@@ -132,15 +153,22 @@ pub fn response(received: &[u8]) -> Parsed<Response> {
     Ok(Some((response, length + 1)))
 }
 
-/// One byte with the number of certificates, then the certificates in DER.
-pub fn chain(received: &[u8]) -> Parsed<Chain> {
-    // A count of 0x56 and a certificate begin with "V0", an error with "VE".
-    if received.starts_with(&VERSION_LINE[..2]) {
-        return match response(received)? {
-            Some((Response::Refused(words), length)) => Ok(Some((Chain::Refused(words), length))),
+/// An error in place of something else; `None` where it is not one. A count of 0x56 and a certificate begin with
+/// "V0", an error with "VE".
+fn error_in_place<T>(received: &[u8]) -> Option<Parsed<Answer<T>>> {
+    received
+        .starts_with(&VERSION_LINE[..2])
+        .then(|| match response(received)? {
+            Some((Response::Refused(words), length)) => Ok(Some((Answer::Refused(words), length))),
             Some(_) => Err(MalformedAnswer::OutOfPlace),
             None => Ok(None),
-        };
+        })
+}
+
+/// Certificates in DER, the new one first: one byte with their number, then the certificates.
+pub fn chain(received: &[u8]) -> Parsed<Answer<Vec<Vec<u8>>>> {
+    if let Some(parsed) = error_in_place(received) {
+        return parsed;
     }
     let Some(&count) = received.first() else {
         return Ok(None);
@@ -163,7 +191,37 @@ pub fn chain(received: &[u8]) -> Parsed<Chain> {
         certificates.push(certificate.to_vec());
         position += length;
     }
-    Ok(Some((Chain::Certificates(certificates), position)))
+    Ok(Some((Answer::Content(certificates), position)))
+}
+
+/// A certificate request in DER.
+pub fn certificate_request(received: &[u8]) -> Parsed<Answer<Vec<u8>>> {
+    if let Some(parsed) = error_in_place(received) {
+        return parsed;
+    }
+    let length =
+        der_length(received).map_err(|problem| problem.unwrap_or(MalformedAnswer::CertificateRequest))?;
+    match length.and_then(|length| received.get(..length)) {
+        Some(request) => Ok(Some((Answer::Content(request.to_vec()), request.len()))),
+        None => incomplete(received),
+    }
+}
+
+/// A credential in PEM. Nothing ends it but the text message that follows, which is not taken.
+pub fn credential(received: &[u8]) -> Parsed<Answer<Zeroizing<Vec<u8>>>> {
+    if let Some(parsed) = error_in_place(received) {
+        return parsed;
+    }
+    let end = received
+        .windows(VERSION_LINE.len())
+        .position(|window| window == VERSION_LINE);
+    match end {
+        Some(end) => Ok(Some((
+            Answer::Content(Zeroizing::new(received[..end].to_vec())),
+            end,
+        ))),
+        None => incomplete(received),
+    }
 }
 
 fn incomplete<T>(received: &[u8]) -> Parsed<T> {
@@ -250,14 +308,36 @@ mod tests {
         }
         assert_eq!(
             chain(&bytes),
-            Ok(Some((Chain::Certificates(vec![first, second]), length)))
+            Ok(Some((Answer::Content(vec![first, second]), length)))
         );
+    }
+
+    #[test]
+    fn a_credential_ends_where_the_last_message_begins() {
+        let pem = b"-----BEGIN CERTIFICATE-----\nVkVSU0lPTg==\n";
+        let bytes = [pem.as_slice(), VERSION_LINE, b"RESPONSE=0\n\0"].concat();
+        for cut in 0..pem.len() + VERSION_LINE.len() {
+            assert_eq!(credential(&bytes[..cut]), Ok(None), "{cut}");
+        }
+        let found = Answer::Content(Zeroizing::new(pem.to_vec()));
+        assert_eq!(credential(&bytes), Ok(Some((found, pem.len()))));
+    }
+
+    #[test]
+    fn fields_are_found_by_their_whole_key() {
+        let message = b"VERSION=MYPROXYv2\nRESPONSE=0\nCRED_NAME=a=b\nCRED_X_NAME=c\n\0";
+        let Ok(Some((Response::Ok(fields), _))) = response(message) else {
+            panic!("an answer")
+        };
+        assert_eq!(fields.get("CRED_NAME"), Some(b"a=b".as_slice()));
+        assert_eq!(fields.get("CRED_X_NAME"), Some(b"c".as_slice()));
+        assert_eq!((fields.get("NAME"), fields.get("CRED")), (None, None));
     }
 
     #[test]
     fn an_error_may_come_in_place_of_the_chain() {
         let message = b"VERSION=MYPROXYv2\nRESPONSE=1\nERROR=Certificate generation failure.\n\0";
-        let refused = Chain::Refused(words("Certificate generation failure."));
+        let refused = Answer::Refused(words("Certificate generation failure."));
         assert_eq!(chain(message), Ok(Some((refused, message.len()))));
         assert_eq!(
             chain(b"VERSION=MYPROXYv2\nRESPONSE=0\n\0"),
@@ -265,7 +345,7 @@ mod tests {
         );
         let mut many = vec![b'V'];
         (0..0x56).for_each(|_| many.extend([0x30, 1, 0]));
-        assert!(matches!(chain(&many), Ok(Some((Chain::Certificates(list), _))) if list.len() == 0x56));
+        assert!(matches!(chain(&many), Ok(Some((Answer::Content(list), _))) if list.len() == 0x56));
     }
 
     #[test]
@@ -286,6 +366,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
             let _ = (greeting(&bytes), response(&bytes), chain(&bytes));
+            let _ = (certificate_request(&bytes), credential(&bytes));
             let _ = chain(&[b"\x03\x30".as_slice(), &bytes].concat());
             let _ = response(&[VERSION_LINE, &bytes].concat());
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 use openssl::x509::X509;
 
 use crate::error::Refusal;
-use crate::response::{self, Chain, Response};
+use crate::response::{self, Answer, Response};
 
 /// One message of the server.
 struct Message {
@@ -60,7 +60,7 @@ fn messages(path: &Path) -> Vec<Message> {
 enum Read {
     Greeting,
     Response(Response),
-    Chain(Chain),
+    Chain(Answer<Vec<Vec<u8>>>),
 }
 
 /// What the parsers make of it, and how many bytes they take.
@@ -91,7 +91,7 @@ fn every_message_of_the_real_server_is_read_to_its_end() {
             let expected = (!message.abridged).then_some(message.bytes.len());
             assert_eq!(length, expected, "{name}: {}", message.label);
             match read {
-                Some((Read::Chain(Chain::Certificates(list)), _)) => {
+                Some((Read::Chain(Answer::Content(list)), _)) => {
                     assert!(list.iter().all(|der| X509::from_der(der).is_ok()), "{name}");
                     certificates += list.len();
                 }
@@ -125,7 +125,7 @@ fn every_recorded_refusal_is_known() {
         let refusals: Vec<Refusal> = recorded[name]
             .iter()
             .filter_map(|message| match read(message) {
-                Some((Read::Response(Response::Refused(words)) | Read::Chain(Chain::Refused(words)), _)) => {
+                Some((Read::Response(Response::Refused(words)) | Read::Chain(Answer::Refused(words)), _)) => {
                     Some(Refusal::from_words(&words))
                 }
                 _ => None,
