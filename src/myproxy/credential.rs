@@ -78,10 +78,12 @@ fn obtain(wanted: &Wanted<'_>) -> Result<Credential, Shortfall> {
     let proofs = proofs(wanted, waiting);
     match &session {
         _ if !proofs.is_empty() => log_on(wanted, session.as_ref(), proofs, shortfall),
-        // What kept the last logon from succeeding says more than that there is nothing.
+        // What kept the last logon from succeeding says more than that there is nothing. That no server could be
+        // reached does not, where nothing is left to ask one with: another login would help.
         Some(session) => Err(session
             .session
             .last_failure()
+            .filter(|failure| Class::from_name(&failure.class) != Some(Class::Unreachable))
             .map_or(shortfall, Shortfall::of_another)),
         None => wait_for_another(wanted),
     }

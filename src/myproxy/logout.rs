@@ -6,7 +6,7 @@ use percent_encoding::percent_decode;
 
 use super::config::DirectoryConfig;
 use super::session::{self, Reason};
-use super::{MyProxy, session_cookie};
+use super::{MyProxy, login_again, session_cookie};
 use crate::httpd::{Outcome, Request, normalized_path};
 
 /// `post_read_request`: a logout URI of the whole server ends the session before anything else looks at the
@@ -67,6 +67,7 @@ pub fn end_session(request: &Request<'_>) {
     let Some(running) = config.running.get() else {
         return;
     };
+    login_again::forget(request, config);
     let identifiers = session_cookie::identifiers(request, config);
     // A place can be a logout URI and end the Pubcookie session too: once is enough.
     if request.first().state::<MyProxy>().logged_out.replace(true) || identifiers.is_empty() {
