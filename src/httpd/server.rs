@@ -207,7 +207,12 @@ impl ChildUser {
 
 /// How many requests httpd works on at once, in all its children: `MaxRequestWorkers`.
 pub fn workers() -> usize {
-    most(ffi::AP_MPMQ_MAX_DAEMONS) * most(ffi::AP_MPMQ_MAX_THREADS)
+    most(ffi::AP_MPMQ_MAX_DAEMONS) * threads_in_a_child()
+}
+
+/// How many threads a child has; 1 under prefork.
+pub fn threads_in_a_child() -> usize {
+    most(ffi::AP_MPMQ_MAX_THREADS)
 }
 
 /// One of the limits of the multi-processing module, at least 1.

@@ -66,6 +66,8 @@ pub struct Settings {
     pub timeouts: Option<Timeouts>,
     /// `MyProxyMaxConcurrent`.
     pub max_concurrent: Option<usize>,
+    /// `MyProxyKeyPool`, for the whole httpd.
+    pub key_pool: Option<usize>,
     /// `MyProxyCredStoreDir`.
     pub credential_directory: Option<PathBuf>,
     /// `MyProxySessionStore dir:...`.
@@ -150,6 +152,7 @@ impl Settings {
                 .or_else(|| outer.trust_directory.clone()),
             timeouts: self.timeouts.or(outer.timeouts),
             max_concurrent: self.max_concurrent.or(outer.max_concurrent),
+            key_pool: self.key_pool.or(outer.key_pool),
             credential_directory: self
                 .credential_directory
                 .clone()

@@ -59,6 +59,12 @@ pub const DIRECTIVES: &[D] = &[
         server::max_concurrent,
     ),
     D::server(
+        c"MyProxyKeyPool",
+        Count::Exactly(1),
+        c"MyProxyKeyPool number",
+        server::key_pool,
+    ),
+    D::server(
         c"MyProxyCredStoreDir",
         Count::Exactly(1),
         c"MyProxyCredStoreDir directory",

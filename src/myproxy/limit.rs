@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::process::{Pid, test_kill_process};
@@ -11,10 +12,13 @@ use crate::httpd::SharedNumbers;
 /// So many places, for all processes of an httpd together. A place holds the number of the process that has taken
 /// it, so that a process that crashed does not keep it.
 #[derive(Debug)]
-pub struct Limit(SharedNumbers);
+pub struct Limit(Arc<SharedNumbers>);
 
 /// A place that is taken, until it is dropped.
-pub struct Place<'l>(&'l AtomicU64);
+pub struct Place {
+    all: Arc<SharedNumbers>,
+    index: usize,
+}
 
 const FREE: u64 = 0;
 
@@ -24,31 +28,41 @@ impl Limit {
     /// # Errors
     /// The system has no memory to share.
     pub fn new(most: usize) -> io::Result<Self> {
-        SharedNumbers::new(most).map(Limit)
+        SharedNumbers::new(most).map(Arc::new).map(Limit)
     }
 
     /// One more, if there is room.
-    pub fn enter(&self) -> Option<Place<'_>> {
+    pub fn enter(&self) -> Option<Place> {
         let me = u64::from(process::id());
         let take = |from: u64, place: &AtomicU64| {
             place
                 .compare_exchange(from, me, Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok()
         };
-        let free = self.0.iter().find(|place| take(FREE, place));
+        let free = self.0.iter().position(|place| take(FREE, place));
         let left_behind = || {
-            self.0.iter().find(|place| {
+            self.0.iter().position(|place| {
                 let holder = place.load(Ordering::Relaxed);
                 holder != me && has_ended(holder) && take(holder, place)
             })
         };
-        free.or_else(left_behind).map(Place)
+        let index = free.or_else(left_behind)?;
+        let all = Arc::clone(&self.0);
+        Some(Place { all, index })
+    }
+
+    /// How many places are taken, by processes that live.
+    pub fn taken(&self) -> usize {
+        let holders = self.0.iter().map(|place| place.load(Ordering::Relaxed));
+        holders
+            .filter(|&holder| holder != FREE && !has_ended(holder))
+            .count()
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
-        self.0.store(FREE, Ordering::Release);
+        self.all[self.index].store(FREE, Ordering::Release);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use credential_store::{Credential, Failure, Logon, NewCredential, PENDING_MAX_AGE, Record, SessionLookup};
-use myproxy_client::{GetRequest, Key, KeyFormat, KeySpec};
+use myproxy_client::{GetRequest, KeyFormat, KeySpec};
 use zeroize::Zeroizing;
 
 use super::limit::Place;
@@ -17,7 +17,7 @@ use super::{log, session};
 /// The turn to log on for a user, and a place among the requests that may wait for it.
 pub struct Turn<'w> {
     logon: Logon<'w>,
-    _place: Place<'w>,
+    _place: Place,
 }
 
 /// Waits for the turn to log on for the request's user, no longer than a logon may take.
@@ -156,7 +156,7 @@ fn ask(wanted: &Wanted<'_>, proof: &Proof) -> Result<Zeroizing<Vec<u8>>, Shortfa
         credential_name: wanted.place.credential_name.clone(),
         ..GetRequest::new(wanted.identity.myproxy_user.clone(), proof.to_show()?)
     };
-    let key = Key::generate(KeySpec::Rsa2048).map_err(|error| Shortfall::new(Class::Store, error))?;
+    let key = running.keys.key(KeySpec::Rsa2048).map_err(|error| Shortfall::new(Class::Store, error))?;
     let credential = running
         .client
         .get(&request, &key)

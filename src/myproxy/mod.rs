@@ -13,6 +13,7 @@ mod environment;
 mod fixups;
 mod header;
 mod identity;
+mod key_pool;
 mod limit;
 mod login_again;
 mod logon;
@@ -60,6 +61,7 @@ impl Module for MyProxy {
         hooks.offer_authorization_provider::<authorization::CredentialRequired>();
         hooks.check_config(start::check);
         hooks.post_config(start::start);
+        hooks.child_init(key_pool::start);
         hooks.post_read_request(Order::ReallyFirst, header::at_the_server);
         hooks.post_read_request(Order::First, logout::at_the_server);
         hooks.access_checker(Order::First, logout::in_this_place);

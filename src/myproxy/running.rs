@@ -1,10 +1,12 @@
 //! What a server with credentials works with, from its start on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use credential_store::{CredentialStore, SessionStore};
 use myproxy_client::Client;
 
+use super::key_pool::KeyPool;
 use super::limit::Limit;
 use super::own_certificate::OwnCertificate;
 
@@ -18,6 +20,8 @@ pub struct Running {
     pub credentials: CredentialStore,
     /// Where sessions are.
     pub sessions: SessionStore,
+    /// Keys for logons, of the whole httpd.
+    pub keys: Arc<KeyPool>,
     /// How many logons may go on at once.
     pub logons: Limit,
     /// How many requests may wait for a logon at once, their own or another one's: each keeps a worker of httpd busy.

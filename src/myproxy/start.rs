@@ -7,6 +7,7 @@ use credential_store::{CredentialStore, Directory, DirectoryPolicy, SessionStore
 use myproxy_client::{Client, ClientOptions, Server, ServerIdentity};
 
 use super::config::{DirectoryConfig, ServerConfig, Settings};
+use super::key_pool::KeyPool;
 use super::limit::Limit;
 use super::own_certificate::OwnCertificate;
 use super::running::Running;
@@ -47,6 +48,7 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
 /// `post_config`: makes and opens directories, as root where httpd starts so, for the children's user.
 pub fn start(setup: &Setup<'_>) -> Result<(), String> {
     setup.separate_configs::<MyProxy>()?;
+    let keys = key_pool(setup)?;
     let mut started: Vec<(&ServerConfig, &Arc<Running>)> = Vec::new();
     for server in setup.servers() {
         let config = server
@@ -61,7 +63,7 @@ pub fn start(setup: &Setup<'_>) -> Result<(), String> {
         let running = match same {
             Some((_, running)) => Arc::clone(running),
             None => Arc::new(
-                run(&needs, config).map_err(|problem| format!("{}: {problem}", server.defined_at()))?,
+                run(&needs, config, &keys).map_err(|problem| format!("{}: {problem}", server.defined_at()))?,
             ),
         };
         started.push((config, config.running.get_or_init(|| running)));
@@ -185,7 +187,15 @@ fn check_shared_directory(
     ))
 }
 
-fn run(needs: &Needs<'_>, config: &ServerConfig) -> Result<Running, String> {
+/// One pool for the whole httpd. Under prefork it would have to be shared by too many children.
+fn key_pool(setup: &Setup<'_>) -> Result<Arc<KeyPool>, String> {
+    let settings = setup.main().config::<MyProxy>().map(|config| &config.settings);
+    let default = if httpd::threads_in_a_child() == 1 { 0 } else { 8 };
+    let size = settings.and_then(|settings| settings.key_pool).unwrap_or(default);
+    KeyPool::new(size).map(Arc::new).map_err(|error| format!("MyProxyKeyPool: {error}"))
+}
+
+fn run(needs: &Needs<'_>, config: &ServerConfig, keys: &Arc<KeyPool>) -> Result<Running, String> {
     let timeouts = config.settings.timeouts.unwrap_or_default();
     let mut options = ClientOptions::new(needs.servers.to_vec());
     if let Some(identity) = &config.settings.identity {
@@ -220,6 +230,7 @@ fn run(needs: &Needs<'_>, config: &ServerConfig) -> Result<Running, String> {
         certificate,
         credentials,
         sessions,
+        keys: Arc::clone(keys),
         logons: limit(most)?,
         // An eighth of the workers always remains for requests that need no logon.
         waiting: limit((workers - workers / 8).max(1))?,

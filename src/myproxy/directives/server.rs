@@ -95,6 +95,15 @@ pub fn max_concurrent(config: &mut ServerConfig, arguments: &Arguments<'_>) -> R
     Ok(())
 }
 
+/// Keys belong to the child that made them, whichever host they are for.
+pub fn key_pool(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
+    if arguments.in_virtual_host() {
+        return Err("is for the whole httpd, and cannot stand in a virtual host".to_owned());
+    }
+    config.settings.key_pool = usize::try_from(arguments.number(0, 0..=1024)?).ok();
+    Ok(())
+}
+
 pub fn credential_directory(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
     config.settings.credential_directory = Some(arguments.path(0)?);
     Ok(())

@@ -1,0 +1,194 @@
+//! Keys made ahead of need (`MyProxyKeyPool`): a logon finds one ready instead of waiting until it is made.
+//!
+//! Each child keeps keys of its own, in its memory alone, and none before its first logon. A thread of the child makes
+//! them, in time that nobody else wants. How many there are is bounded for all children together: each key has one of so
+//! many places in shared memory, and the children that log users on share the places evenly.
+
+use std::collections::VecDeque;
+use std::io;
+use std::iter::repeat_n;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use myproxy_client::{Key, KeyError, KeySpec};
+
+use super::limit::{Limit, Place};
+use super::{MyProxy, log};
+use crate::httpd::{ChildStart, ChildWork, Server, spawn};
+
+/// How often a child looks whether its share of the places has changed.
+const REVIEW: Duration = Duration::from_secs(1);
+
+/// The keys of one process, and its share among the others. Made when httpd starts; its children inherit it.
+pub struct KeyPool {
+    size: usize,
+    /// One for each key that is ready, in all children.
+    places: Limit,
+    /// One for each child that has logged a user on.
+    children: Limit,
+    ready: Mutex<Ready>,
+    changed: Condvar,
+    stopping: AtomicBool,
+}
+
+/// What this process has, and what it will need.
+#[derive(Default)]
+struct Ready {
+    keys: Vec<ReadyKey>,
+    /// What kind of key each of the last logons took, as many as there are places: the next ones will want the same.
+    wanted: VecDeque<KeySpec>,
+}
+
+struct ReadyKey {
+    kind: KeySpec,
+    key: Key,
+    _place: Place,
+}
+
+impl KeyPool {
+    /// A pool of `size` keys in all children together. One of none makes each key when it is asked for.
+    ///
+    /// # Errors
+    /// The system has no memory to share.
+    pub fn new(size: usize) -> io::Result<Self> {
+        Ok(KeyPool {
+            size,
+            places: Limit::new(size)?,
+            children: Limit::new(size)?,
+            ready: Mutex::default(),
+            changed: Condvar::new(),
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// A key for a logon: one that is ready, or else one that is made now.
+    ///
+    /// # Errors
+    /// None can be made.
+    pub fn key(&self, kind: KeySpec) -> Result<Key, KeyError> {
+        self.take(kind).map_or_else(|| Key::generate(kind), Ok)
+    }
+
+    fn take(&self, kind: KeySpec) -> Option<Key> {
+        if self.size == 0 {
+            return None;
+        }
+        let mut ready = self.lock();
+        ready.expect(kind, self.size);
+        let position = ready.keys.iter().position(|ready| ready.kind == kind);
+        let taken = position.map(|position| ready.keys.remove(position));
+        drop(ready);
+        self.changed.notify_one();
+        Some(taken?.key)
+    }
+
+    /// Makes one key, or waits until one may be needed. `child` is this child's place among the others, once it has one.
+    fn make_or_wait(&self, child: &mut Option<Place>, main: Server<'_>) {
+        let mut ready = self.lock();
+        if ready.wanted.is_empty() {
+            drop(self.changed.wait(ready));
+            return;
+        }
+        if child.is_none() {
+            *child = self.children.enter();
+        }
+        let share = match child {
+            Some(_) => self.size / self.children.taken().max(1),
+            None => 0,
+        };
+        let missing = ready.adjust(share);
+        match missing.and_then(|kind| Some((kind, self.places.enter()?))) {
+            Some((kind, place)) => {
+                drop(ready);
+                self.make(kind, place, main);
+            }
+            None => drop(self.changed.wait_timeout(ready, REVIEW)),
+        }
+    }
+
+    fn make(&self, kind: KeySpec, place: Place, main: Server<'_>) {
+        match Key::generate(kind) {
+            Ok(key) => {
+                let mut ready = self.lock();
+                let made = ReadyKey {
+                    kind,
+                    key,
+                    _place: place,
+                };
+                ready.keys.push(made);
+                let count = ready.keys.len();
+                drop(ready);
+                log!(
+                    main,
+                    Debug,
+                    "a key was made ahead of need: {count} are ready in this child"
+                );
+            }
+            Err(error) => {
+                // Until the next logon.
+                self.lock().wanted.clear();
+                log!(main, Error, "no key can be made ahead of need: {error}");
+            }
+        }
+    }
+
+    /// A panic elsewhere cannot leave it half changed, so a poisoned lock is as good as any.
+    fn lock(&self) -> MutexGuard<'_, Ready> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ready {
+    /// Takes note of a logon that needs a key. After the first one of this child all others are expected to be like it.
+    fn expect(&mut self, kind: KeySpec, size: usize) {
+        if self.wanted.pop_front().is_some() {
+            self.wanted.push_back(kind);
+        } else {
+            self.wanted.extend(repeat_n(kind, size));
+        }
+    }
+
+    /// Drops what `share` logons like the last ones would not take, and answers what they would miss.
+    fn adjust(&mut self, share: usize) -> Option<KeySpec> {
+        let mut expected: Vec<KeySpec> = self.wanted.iter().rev().take(share).copied().collect();
+        self.keys.retain(|ready| {
+            let place = expected.iter().position(|kind| *kind == ready.kind);
+            place.map(|place| expected.swap_remove(place)).is_some()
+        });
+        expected.pop()
+    }
+}
+
+impl ChildWork for KeyPool {
+    fn run(&self, main: Server<'_>) {
+        let mut child = None;
+        while !self.stopping.load(Ordering::Acquire) {
+            self.make_or_wait(&mut child, main);
+        }
+        self.lock().keys.clear();
+    }
+
+    fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.changed.notify_all();
+    }
+}
+
+/// `child_init`: starts the thread that fills the pool of this child.
+pub fn start(child: &ChildStart<'_>) {
+    let running = |server: Server<'_>| server.config::<MyProxy>()?.running.get().cloned();
+    let Some(running) = child.servers().find_map(running) else {
+        return;
+    };
+    if running.keys.size == 0 {
+        return;
+    }
+    if let Err(error) = spawn(child, "myproxy keys", Arc::clone(&running.keys)) {
+        log!(
+            child.main(),
+            Error,
+            "no keys are made ahead of need: cannot start a thread: {error}"
+        );
+    }
+}
