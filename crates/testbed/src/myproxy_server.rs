@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use myproxy_server_setup::{GrantingCookies, Proof, ServerSetup, Summary};
+use myproxy_server_setup::{ServerSetup, Summary};
 use nix::unistd::{Uid, User};
 
 use crate::isolation::{Isolation, PrivateFiles};
@@ -17,6 +17,12 @@ use crate::pki::CertificateFiles;
 use crate::private_directory::{PrivateDirectory, write_file};
 use crate::process::{Process, free_port};
 use crate::syslog::Syslog;
+
+mod accepts;
+mod policy;
+
+pub use accepts::Accepts;
+use policy::Policy;
 
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// Seconds that the stock client may take.
@@ -57,15 +63,6 @@ for copies in /tmp/pam.?; do
     cmp -s "$copies/myproxy" "$1/pam.d/myproxy" && rm -rf -- "$copies"
 done"#;
 
-/// What a logon has to show.
-#[derive(Clone, Debug)]
-pub enum Accepts {
-    /// One of these users with this pass phrase (of six characters or more: myproxy-logon demands that).
-    PassPhrases(Vec<(String, String)>),
-    /// A granting cookie; `pam_module` is the path of the built `libpam_pubcookie.so`.
-    GrantingCookies(GrantingCookies),
-}
-
 /// A server that is to be started.
 #[derive(Clone, Debug)]
 pub struct MyProxyServerBuilder {
@@ -73,6 +70,7 @@ pub struct MyProxyServerBuilder {
     names: Vec<String>,
     untrusted: Option<CertificateFiles>,
     isolation: Option<Isolation>,
+    policy: Policy,
 }
 
 impl MyProxyServerBuilder {
@@ -85,6 +83,24 @@ impl MyProxyServerBuilder {
     /// Shows this certificate, whose authority the trust directory does not hold. It must be for the names.
     pub fn untrusted_certificate(mut self, files: CertificateFiles) -> Self {
         self.untrusted = Some(files);
+        self
+    }
+
+    /// Takes `pam "sufficient"`: whoever is trusted otherwise needs no pass phrase, and none is looked at.
+    pub fn pam_sufficient(mut self) -> Self {
+        self.policy.pam_sufficient = true;
+        self
+    }
+
+    /// Trusts the holder of this certificate ([`MyProxyServer::certificate_of`]) to know its users.
+    pub fn trusted_retriever(mut self, name: &str) -> Self {
+        self.policy.trusted_retrievers.push(name.to_owned());
+        self
+    }
+
+    /// Lets the holder of this certificate ([`MyProxyServer::certificate_of`]) renew a credential that it has.
+    pub fn renewer(mut self, name: &str) -> Self {
+        self.policy.renewers.push(name.to_owned());
         self
     }
 
@@ -117,6 +133,7 @@ impl MyProxyServerBuilder {
             credential_hours: 24,
         };
         let summary = setup.prepare()?;
+        let organization = format!("/O={}", setup.names[0]);
         self.accepts.write_pam_services(&directory, &summary)?;
         // PAM wants one, also where it is never used.
         let pam_directory = setup.directory.join("pam.d");
@@ -137,6 +154,8 @@ impl MyProxyServerBuilder {
             user,
             port: 0,
             summary,
+            organization,
+            policy: self.policy,
             syslog,
             directory,
         };
@@ -157,6 +176,8 @@ pub struct MyProxyServer {
     user: Option<User>,
     port: u16,
     summary: Summary,
+    organization: String,
+    policy: Policy,
     syslog: Syslog,
     directory: PrivateDirectory,
 }
@@ -175,6 +196,7 @@ impl MyProxyServer {
             names: vec!["localhost".to_owned()],
             untrusted: None,
             isolation: None,
+            policy: Policy::default(),
         }
     }
 
@@ -188,6 +210,8 @@ impl MyProxyServer {
         setup.port = free_port()?;
         self.port = setup.port;
         self.summary = setup.prepare()?;
+        let configuration = setup.directory.join("myproxy-server.config");
+        self.policy.apply(&configuration, &self.organization)?;
         if let Some(files) = untrusted {
             let environment = &mut self.summary.environment;
             environment.insert("X509_USER_CERT", files.certificate.display().to_string());
@@ -261,6 +285,12 @@ impl MyProxyServer {
         &self.summary
     }
 
+    /// A new certificate of its own authority for a client, with the subject `/O=<host>/CN=<name>`.
+    pub fn certificate_of(&self, name: &str) -> Result<CertificateFiles> {
+        let authority = Path::new(&self.summary.ca_directory);
+        policy::certificate_of(name, &self.organization, authority, self.directory.path())
+    }
+
     /// By what means it has PAM services of its own.
     pub fn isolation(&self) -> Isolation {
         self.isolation
@@ -315,68 +345,6 @@ impl MyProxyServer {
         );
         Ok(output)
     }
-}
-
-impl Accepts {
-    /// As `setup-server` takes it; the module goes to where the server can read it.
-    fn proof(&self, directory: &PrivateDirectory) -> Result<Proof> {
-        match self {
-            Accepts::PassPhrases(_) => Ok(Proof::PassPhrases {
-                pam_module: "pam_exec.so".to_owned(),
-            }),
-            Accepts::GrantingCookies(cookies) => {
-                let module = directory.join("pam_pubcookie.so");
-                fs::copy(&cookies.pam_module, &module)
-                    .with_context(|| format!("cannot copy {}", cookies.pam_module))?;
-                let pam_module = module.display().to_string();
-                Ok(Proof::GrantingCookies(GrantingCookies {
-                    pam_module,
-                    ..cookies.clone()
-                }))
-            }
-        }
-    }
-
-    /// Fills the directory that the server sees as `/etc/pam.d`.
-    fn write_pam_services(&self, directory: &PrivateDirectory, summary: &Summary) -> Result<()> {
-        let service = match self {
-            Accepts::GrantingCookies(_) => fs::read_to_string(&summary.pam_file)?,
-            Accepts::PassPhrases(users) => {
-                let script = directory.write("check-pass-phrase", 0o755, pass_phrase_script(users)?)?;
-                // pam_exec calls a refusal a system error; pam_deny says that the pass phrase is wrong.
-                format!(
-                    "auth sufficient pam_exec.so quiet expose_authtok {}\n\
-                     auth required pam_deny.so\n\
-                     account required pam_permit.so\n",
-                    script.display()
-                )
-            }
-        };
-        let services = directory.make_directory("pam.d", 0o755)?;
-        write_file(&services.join(PAM_SERVICE), 0o644, service.as_bytes())?;
-        // PAM wants one, also where it is never used.
-        write_file(
-            &services.join("other"),
-            0o644,
-            b"auth required pam_deny.so\naccount required pam_deny.so\n",
-        )
-    }
-}
-
-/// A program for pam_exec: the pass phrase comes on its standard input, the user in its environment.
-fn pass_phrase_script(users: &[(String, String)]) -> Result<String> {
-    let plain = |text: &str| {
-        text.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"@._-".contains(&byte))
-    };
-    let mut script = "#!/bin/sh\nIFS= read -r pass_phrase\n".to_owned();
-    for (user, pass_phrase) in users {
-        if !(plain(user) && plain(pass_phrase)) {
-            bail!("the test server takes users and pass phrases of letters, digits and @ . _ - only");
-        }
-        script += &format!("[ \"$PAM_USER $pass_phrase\" = '{user} {pass_phrase}' ] && exit 0\n");
-    }
-    Ok(script + "exit 1\n")
 }
 
 /// A copy of a certificate and its key that belongs to the server's `user`: it demands that of both.

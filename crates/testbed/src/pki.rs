@@ -88,7 +88,7 @@ pub fn crypt_key(directory: &Path, host: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn write_key_pair(directory: &Path, file: &str, pair: &KeyPair) -> Result<CertificateFiles> {
+pub(crate) fn write_key_pair(directory: &Path, file: &str, pair: &KeyPair) -> Result<CertificateFiles> {
     let files = CertificateFiles {
         certificate: directory.join(format!("{file}.pem")),
         key: directory.join(format!("{file}.key")),

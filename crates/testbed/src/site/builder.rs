@@ -36,7 +36,12 @@ pub struct SiteBuilder {
     forward_encrypted: bool,
     realms: Vec<String>,
     openid_users: Vec<OpenIdUser>,
+    trusted_retriever: bool,
+    renewer: bool,
 }
+
+/// The name in our own certificate, which the MyProxy server may trust.
+const OWN_NAME: &str = "portal";
 
 impl SiteBuilder {
     /// httpd's multi-processing module.
@@ -75,6 +80,18 @@ impl SiteBuilder {
     /// A realm that users of granting cookies may carry and users of the MyProxy server do not.
     pub fn realm(mut self, realm: &str) -> Self {
         self.realms.push(realm.to_owned());
+        self
+    }
+
+    /// The MyProxy server trusts our own certificate as a retriever's, with `pam "sufficient"`.
+    pub fn trusted_retriever(mut self) -> Self {
+        self.trusted_retriever = true;
+        self
+    }
+
+    /// The MyProxy server lets the holder of our own certificate renew credentials.
+    pub fn renewer(mut self) -> Self {
+        self.renewer = true;
         self
     }
 
@@ -132,7 +149,14 @@ impl SiteBuilder {
         let keys = Keys::make(&directory, &login_server::host(), &hosts)?;
         let accepts = self.proofs(&directory, &keys, hosts.clone())?;
         // Making keys takes long: the MyProxy server's are made while ours are.
-        let myproxy = thread::spawn(|| MyProxyServer::builder(accepts).start());
+        let mut myproxy = MyProxyServer::builder(accepts);
+        if self.trusted_retriever {
+            myproxy = myproxy.trusted_retriever(OWN_NAME).pam_sufficient();
+        }
+        if self.renewer {
+            myproxy = myproxy.renewer(OWN_NAME);
+        }
+        let myproxy = thread::spawn(|| myproxy.start());
         let authority = Authority::new(directory.path(), "tls")?;
         let names: Vec<&str> = keys.hosts.keys().map(String::as_str).collect();
         let certificate = authority.server_certificate("tls", &names)?;
@@ -206,8 +230,20 @@ impl SiteBuilder {
         for (name, value) in &self.environment {
             httpd = httpd.environment(name, value);
         }
+        let own_certificate = match self.trusted_retriever || self.renewer {
+            false => String::new(),
+            true => {
+                let CertificateFiles { certificate, key } = myproxy.certificate_of(OWN_NAME)?;
+                format!(
+                    "MyProxyCertificateFile \"{}\"\nMyProxyCertificateKeyFile \"{}\"\n",
+                    certificate.display(),
+                    key.display()
+                )
+            }
+        };
         let common = format!(
             "{myproxy}\n\
+             {own_certificate}\
              MyProxyCredStoreDir {CREDENTIALS}\n\
              MyProxySessionStore dir:{SESSIONS}\n\
              PubcookieGrantingCertFile \"{granting}\"\n\
