@@ -13,7 +13,7 @@ use crate::credential::Credential;
 use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::error_queue::ErrorQueue;
-use crate::key::Key;
+use crate::key::{Key, KeyError};
 use crate::request::GetRequest;
 use crate::server::Server;
 use crate::servers::Servers;
@@ -80,8 +80,21 @@ impl Client {
     /// # Errors
     /// If no server could be asked, the first that was not trusted, or else the first that was not reached.
     pub fn get(&self, request: &GetRequest, key: &Key) -> Result<Credential, Error> {
+        self.get_with(request, || Ok(key.clone()))
+    }
+
+    /// Gets a credential for a key that `make_key` makes when a server has accepted the proof: one that is refused, or
+    /// that nobody can be asked about, costs no key.
+    ///
+    /// # Errors
+    /// As [`Self::get`], and [`Error::Key`].
+    pub fn get_with(
+        &self,
+        request: &GetRequest,
+        make_key: impl FnOnce() -> Result<Key, KeyError>,
+    ) -> Result<Credential, Error> {
         self.converse(request.proof.client_certificate(), |connection| {
-            conversation::get(connection, request, key, &self.trust)
+            conversation::get(connection, request, make_key, &self.trust)
         })
     }
 

@@ -4,7 +4,7 @@ use crate::connection::Connection;
 use crate::credential::Credential;
 use crate::error::{Error, Refusal, ServerWords, Step};
 use crate::input::VoName;
-use crate::key::Key;
+use crate::key::{Key, KeyError};
 use crate::message::Message;
 use crate::proof::Proof;
 use crate::renewal;
@@ -16,15 +16,15 @@ use crate::trust::TrustDirectory;
 /// its record.
 const NO_DELEGATION: &[u8] = b"0";
 
-/// Gets a credential.
+/// Gets a credential for a key that is made when the server has accepted the proof.
 pub fn get(
     connection: &mut Connection,
     request: &GetRequest,
-    key: &Key,
+    make_key: impl FnOnce() -> Result<Key, KeyError>,
     trust: &TrustDirectory,
 ) -> Result<Credential, Error> {
     verify(connection, request.message(), &request.proof)?;
-    receive_credential(connection, request, key, trust)
+    receive_credential(connection, request, &make_key()?, trust)
 }
 
 /// Sends the request, and waits for the verdict on its proof.

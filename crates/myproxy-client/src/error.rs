@@ -10,6 +10,7 @@ use crate::chain::ChainProblem;
 use crate::delegation::DelegationProblem;
 use crate::fingerprint::ServerFingerprint;
 use crate::identity::WrongName;
+use crate::key::KeyError;
 use crate::response::MalformedAnswer;
 use crate::trust::TrustProblem;
 
@@ -162,6 +163,9 @@ pub enum Error {
     /// OpenSSL failed in this process.
     #[error(transparent)]
     OpenSsl(#[from] ErrorStack),
+    /// The server would give a credential, but there is no key for it.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 /// What kind of failure it is: whom it concerns.
@@ -198,7 +202,7 @@ impl Error {
             | Error::Delegation { .. }
             | Error::Malformed { .. }
             | Error::Credential { .. } => ErrorClass::Untrusted,
-            Error::NoServer | Error::OpenSsl(_) => ErrorClass::Internal,
+            Error::NoServer | Error::OpenSsl(_) | Error::Key(_) => ErrorClass::Internal,
         }
     }
 
@@ -248,6 +252,9 @@ pub enum Refusal {
     /// The server's or the credential's policy does not allow it.
     #[error("the policy does not allow it")]
     NotAuthorized,
+    /// The stored credential belongs to the owner of another certificate.
+    #[error("the stored credential is another owner's")]
+    NotOwner,
     /// The server wants a signature by the credential besides, which is for renewals.
     #[error("a signature is asked for besides")]
     Challenge,
@@ -268,11 +275,12 @@ impl Refusal {
     }
 
     fn from_line(line: &str) -> Option<Self> {
-        const KNOWN: [(&str, Refusal); 17] = [
+        const KNOWN: [(&str, Refusal); 21] = [
             ("unknown username: ", Refusal::UnknownUser),
             ("invalid username", Refusal::UnknownUser),
             ("No credentials exist ", Refusal::UnknownUser),
             ("no credentials found ", Refusal::UnknownUser),
+            ("Credentials do not exist", Refusal::UnknownUser),
             ("invalid password", Refusal::WrongPassPhrase),
             ("Bad password", Refusal::WrongPassPhrase),
             ("invalid credential passphrase", Refusal::WrongPassPhrase),
@@ -289,14 +297,19 @@ impl Refusal {
             ("Certificate generation failure.", Refusal::CertificateRequest),
             ("Unable to delegate credentials.", Refusal::CertificateRequest),
             ("authorization failed", Refusal::NotAuthorized),
+            ("Credentials are already stored for user ", Refusal::NotOwner),
+            ("Credentials not owned by ", Refusal::NotOwner),
+            ("certificate subject does not match credential to be renewed", Refusal::NotOwner),
         ];
         let known = KNOWN
             .iter()
             .find(|(text, _)| line.starts_with(text))
             .map(|&(_, refusal)| refusal);
-        // `"<DN>" not authorized by server's authorized_retriever policy`
-        known.or_else(|| {
-            (line.starts_with('"') && line.contains("\" not authorized ")).then_some(Refusal::NotAuthorized)
+        // `"<DN>" not authorized by server's authorized_retriever policy`, `'<DN>' does not own the credentials`
+        known.or_else(|| match line.chars().next()? {
+            '"' if line.contains("\" not authorized ") => Some(Refusal::NotAuthorized),
+            '\'' if line.ends_with("' does not own the credentials") => Some(Refusal::NotOwner),
+            _ => None,
         })
     }
 }
