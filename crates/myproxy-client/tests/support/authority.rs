@@ -47,6 +47,13 @@ pub const CLIENTS_ONLY: (&str, bool, &[u8]) = (
     b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02",
 );
 
+/// For TLS servers alone, as public authorities issue it.
+pub const SERVERS_ONLY: (&str, bool, &[u8]) = (
+    "2.5.29.37",
+    false,
+    b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01",
+);
+
 impl<'a> Wanted<'a> {
     pub fn server(names: &'a [&'a str]) -> Self {
         Wanted {

@@ -15,3 +15,8 @@ pub fn request(user_name: &str, pass_phrase: &str) -> GetRequest {
         Proof::PassPhrase(PassPhrase::new(pass_phrase).unwrap()),
     )
 }
+
+/// For a key that is not encrypted.
+pub fn no_pass_phrase() -> std::io::Result<zeroize::Zeroizing<Vec<u8>>> {
+    panic!("the key is not encrypted")
+}

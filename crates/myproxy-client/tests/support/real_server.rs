@@ -8,12 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use myproxy_client::{Client, ClientOptions, ServerIdentity};
+use myproxy_client::{Client, ClientCertificate, ClientOptions, ServerIdentity};
 use openssl::symm::Cipher;
 use tempfile::TempDir;
 
-use super::PASS_PHRASE;
 use super::authority::{Authority, Wanted, new_key};
+use super::{PASS_PHRASE, no_pass_phrase};
 
 pub struct RealServer {
     process: Child,
@@ -28,7 +28,10 @@ pub enum Kind {
     /// From its own authority, for who knows [`PASS_PHRASE`]. Users: alice, and eve, whose name the signing
     /// policy of the authority does not allow.
     Authority,
-    /// From what users stored.
+    /// The same for the trusted retriever `portal`, who needs no pass phrase.
+    TrustingAuthority,
+    /// From what users stored. `portal` is a trusted retriever where the credential says so, `renewer` a renewer, and
+    /// anybody gets keys where the credential says so.
     Stored,
 }
 
@@ -89,6 +92,26 @@ impl RealServer {
             trust_directory: self.path("trust"),
             ..ClientOptions::new(vec![server])
         }
+    }
+
+    /// A certificate of the server's authority, and its key.
+    pub fn client_certificate(&self, common_name: &str) -> ClientCertificate {
+        self.certificate_of(common_name, &Wanted::user(common_name))
+    }
+
+    pub fn certificate_of(&self, file: &str, wanted: &Wanted) -> ClientCertificate {
+        let (certificate, key) = (
+            self.path(&format!("{file}.pem")),
+            self.path(&format!("{file}.key")),
+        );
+        let pkey = new_key();
+        write(
+            &certificate,
+            &self.authority.issue(wanted, &pkey).to_pem().unwrap(),
+            0o644,
+        );
+        write(&key, &pkey.private_key_to_pem_pkcs8().unwrap(), 0o600);
+        ClientCertificate::from_files(&certificate, &key, no_pass_phrase).unwrap()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -219,14 +242,23 @@ fn write_files(root: &Path, kind: Kind, authority: &Authority) {
              certificate_issuer_cert {root}/ca.pem\ncertificate_issuer_key {root}/ca.key\n\
              certificate_serialfile {root}/serial\ncertificate_mapfile {root}/mapfile\nmax_cert_lifetime 24\n"
         ),
-        Kind::Stored => {
-            "accepted_credentials \"*\"\nauthorized_retrievers \"*\"\ndefault_retrievers \"*\"\n".to_owned()
-        }
+        Kind::TrustingAuthority => format!(
+            "authorized_retrievers \"*\"\ntrusted_retrievers \"/DC=org/DC=mptest/CN=portal\"\n\
+             default_trusted_retrievers \"*\"\npam \"sufficient\"\npam_id \"myproxy-test\"\n\
+             certificate_issuer_cert {root}/ca.pem\ncertificate_issuer_key {root}/ca.key\n\
+             certificate_serialfile {root}/serial\ncertificate_mapfile {root}/mapfile\n"
+        ),
+        Kind::Stored => format!(
+            "accepted_credentials \"*\"\nauthorized_retrievers \"*\"\ndefault_retrievers \"*\"\n\
+             trusted_retrievers \"/DC=org/DC=mptest/CN=portal\"\nauthorized_key_retrievers \"*\"\n\
+             authorized_renewers \"/DC=org/DC=mptest/CN=renewer\"\ncert_dir {root}/trust\n\
+             allow_voms_attribute_requests true\n"
+        ),
     };
     write(Path::new(&format!("{root}/config")), config.as_bytes(), 0o644);
 }
 
-fn write(path: &Path, content: &[u8], mode: u32) {
+pub fn write(path: &Path, content: &[u8], mode: u32) {
     fs::write(path, content).unwrap();
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
