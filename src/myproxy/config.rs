@@ -11,7 +11,7 @@ use regex::bytes::Regex;
 
 use super::header::{HeaderName, HeaderNames};
 use super::own_certificate::CertificateKey;
-use super::running::Running;
+use super::running::{Asking, Running};
 use crate::httpd::{Config, Expression};
 
 /// Limits of a logon (`MyProxyTimeout`).
@@ -99,7 +99,9 @@ pub struct ServerConfig {
     pub scope: OnceLock<(Scope, String)>,
     /// Whether a place of this server demands credentials (`Require myproxy-credential`).
     pub required: OnceLock<()>,
-    /// What the start made of all this. Servers with the same settings share it.
+    /// What the start made to ask MyProxy servers, where any is named. Servers with the same settings share it.
+    pub asking: OnceLock<Arc<Asking>>,
+    /// What the start made of all this where credentials are wanted. Servers with the same settings share it.
     pub running: OnceLock<Arc<Running>>,
 }
 
@@ -113,6 +115,7 @@ impl Config for ServerConfig {
             methods: either(&self.methods, &outer.methods),
             scope: either(&self.scope, &outer.scope),
             required: either(&self.required, &outer.required),
+            asking: OnceLock::new(),
             running: OnceLock::new(),
         }
     }

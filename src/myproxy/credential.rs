@@ -5,7 +5,7 @@ use credential_store::{Credential, Method, Origin};
 use super::config::DirectoryConfig;
 use super::logon;
 use super::proof::{GrantingCookie, Proof};
-use super::session::{self, OpenSession};
+use super::session::{self, OpenSession, Reason};
 use super::shortfall::{Class, Shortfall};
 use super::wanted::{Stored, Wanted};
 use super::{MyProxy, meeting};
@@ -44,6 +44,16 @@ impl Verdict {
     }
 }
 
+impl Verdict {
+    /// What was decided while the user was authenticated.
+    pub fn without_credential(wanted: &Wanted<'_>, shortfall: Shortfall) -> Self {
+        Verdict {
+            origin: Some(wanted.identity.origin.clone()),
+            result: Err(shortfall),
+        }
+    }
+}
+
 /// What a request that this one comes from was told about the same.
 fn before(request: &Request<'_>, origin: &Origin) -> Option<Result<Credential, Shortfall>> {
     request
@@ -67,9 +77,14 @@ fn obtain(wanted: &Wanted<'_>) -> Result<Credential, Shortfall> {
     }
     // In this order: a session that was idle takes its credential along.
     let session = session::find(wanted)?;
+    let mut over = false;
     let shortfall = match wanted.stored()? {
-        Stored::Good(credential) => return join(wanted, session.as_ref(), credential),
+        Stored::Good(credential) => return go_on(wanted, session.as_ref(), credential),
         Stored::Lacking(shortfall) => shortfall,
+        Stored::Over(shortfall) => {
+            over = true;
+            shortfall
+        }
         Stored::Unsafe(shortfall) => return Err(shortfall),
     };
     let waiting = session
@@ -78,6 +93,10 @@ fn obtain(wanted: &Wanted<'_>) -> Result<Credential, Shortfall> {
     let proofs = proofs(wanted, waiting);
     match &session {
         _ if !proofs.is_empty() => log_on(wanted, session.as_ref(), proofs, shortfall),
+        Some(session) if over => {
+            session::end(wanted.request, wanted.running, &session.id, Reason::Over);
+            Err(shortfall)
+        }
         // What kept the last logon from succeeding says more than that there is nothing. That no server could be
         // reached does not, where nothing is left to ask one with: another login would help.
         Some(session) => Err(session
@@ -140,22 +159,25 @@ fn wait_for_another(wanted: &Wanted<'_>) -> Result<Credential, Shortfall> {
     let stored = wanted.stored()?;
     drop(turn);
     match stored {
-        Stored::Good(credential) => join(wanted, None, credential),
-        Stored::Lacking(shortfall) | Stored::Unsafe(shortfall) => Err(shortfall),
+        Stored::Good(credential) => go_on(wanted, None, credential),
+        Stored::Lacking(shortfall) | Stored::Over(shortfall) | Stored::Unsafe(shortfall) => Err(shortfall),
     }
 }
 
-/// A browser of a user whose credential is there already gets a session of its own, so that its logout finds one. A
-/// client that keeps no cookies would leave a session behind with every request.
-fn join(
+/// The session goes on. A browser of a user whose credential is there already gets one, so that its logout finds one.
+fn go_on(
     wanted: &Wanted<'_>,
     session: Option<&OpenSession>,
     credential: Credential,
 ) -> Result<Credential, Shortfall> {
-    let request = wanted.request;
-    let keeps_cookies = request.header("Sec-Fetch-Mode") == Some("navigate") && request.is_https();
-    if session.is_none() && keeps_cookies && !request.is_subrequest() {
-        session::begin(wanted)?;
+    match session {
+        Some(session) => session::extend(wanted, session)?,
+        None if session::is_kept_by(wanted.request) => {
+            session::begin(wanted)?;
+            // The last session that used it may have ended before this one began.
+            return wanted.what_is_there();
+        }
+        None => {}
     }
     Ok(credential)
 }

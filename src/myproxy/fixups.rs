@@ -6,6 +6,7 @@ use credential_store::SessionId;
 
 use super::config::DirectoryConfig;
 use super::credential::Verdict;
+use super::pass_phrase::Checked;
 use super::shortfall::{Class, Shortfall};
 use super::{MyProxy, environment, header, log, on_missing, session_cookie};
 use crate::httpd::{Outcome, Request};
@@ -23,6 +24,10 @@ pub struct RequestState {
     pub logged_out: Cell<bool>,
     /// Whether the authorization hooks of other modules are being asked about it.
     pub in_auth_checker: Cell<bool>,
+    /// What was found out about the pass phrase that it shows.
+    pub checked: RefCell<Option<Checked>>,
+    /// Why its pass phrase was refused.
+    pub refused: RefCell<Option<Shortfall>>,
     /// For want of which credential it was refused.
     pub denied: OnceCell<Shortfall>,
 }
@@ -36,8 +41,12 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
         return Outcome::Status(500);
     };
     header::remove_foreign(request, config);
-    if config.running.get().is_none() {
+    if config.asking.get().is_none() {
         return Outcome::Declined;
+    }
+    // Another provider knew the user.
+    if let Some(state) = request.known_state::<MyProxy>() {
+        state.refused.take();
     }
     // Also where nothing is wanted: a place before this one may have exported something, and the session cookie is
     // no application's.
@@ -49,7 +58,7 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
     }
     if let Some(shortfall) = on_missing::told_of(request) {
         // The page that tells of it gets no other credential.
-        environment::export(request, place, &Err(shortfall.clone()));
+        environment::export(request, place, &Err(shortfall));
         header::export(request, place);
         return Outcome::Declined;
     }
@@ -77,7 +86,7 @@ pub fn verdict<'r>(request: &Request<'r>, place: &DirectoryConfig) -> &'r Verdic
 }
 
 /// That a user has to log in again is no error; that a logon failed is one, once.
-fn tell(request: &Request<'_>, shortfall: &Shortfall) {
+pub fn tell(request: &Request<'_>, shortfall: &Shortfall) {
     let user = request.user().ok().flatten().unwrap_or("nobody");
     let (class, words) = (shortfall.class.as_str(), shortfall.description());
     match shortfall.class {

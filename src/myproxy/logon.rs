@@ -4,7 +4,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use credential_store::{Credential, Failure, Logon, NewCredential, PENDING_MAX_AGE, Record, SessionLookup};
 use myproxy_client::{GetRequest, KeyFormat, KeySpec};
-use zeroize::Zeroizing;
 
 use super::limit::Place;
 use super::proof::{GrantingCookie, Proof};
@@ -12,7 +11,7 @@ use super::running::Running;
 use super::session::OpenSession;
 use super::shortfall::{Class, Shortfall};
 use super::wanted::{Stored, Wanted};
-use super::{log, session};
+use super::{log, pause, session};
 
 /// The turn to log on for a user, and a place among the requests that may wait for it.
 pub struct Turn<'w> {
@@ -23,15 +22,15 @@ pub struct Turn<'w> {
 /// Waits for the turn to log on for the request's user, no longer than a logon may take.
 pub fn wait_for_turn<'w>(wanted: &Wanted<'w>) -> Result<Turn<'w>, Shortfall> {
     let Running {
+        asking,
         credentials,
-        waiting,
         patience,
         ..
     } = wanted.running;
-    let too_many = || Shortfall::not_asked("too many requests wait for a logon; try again");
+    let name = wanted.name().ok_or_else(Shortfall::nothing)?;
     Ok(Turn {
-        _place: waiting.enter().ok_or_else(too_many)?,
-        logon: credentials.logon(&wanted.identity.name, Instant::now() + *patience)?,
+        _place: asking.wait()?,
+        logon: credentials.logon(name, Instant::now() + *patience)?,
     })
 }
 
@@ -40,13 +39,26 @@ pub fn wait_for_turn<'w>(wanted: &Wanted<'w>) -> Result<Turn<'w>, Shortfall> {
 /// is there by then; of a pass phrase, nothing.
 ///
 /// Without a session one begins when the server has said yes. A granting cookie needs one before: it waits there
-/// while the server cannot be reached.
+/// while the server cannot be reached. So does a credential that is its session's alone.
 pub fn log_on(
     wanted: &Wanted<'_>,
     session: Option<&OpenSession>,
     proof: &Proof,
 ) -> Result<Credential, Shortfall> {
     let arrival = Instant::now();
+    if let Proof::Certificate(_) = proof
+        && let Some(shortfall) = pause::current(wanted)?
+    {
+        return Err(shortfall);
+    }
+    let alone;
+    let session = match session {
+        None if wanted.name().is_none() => {
+            alone = session::begin(wanted)?;
+            Some(&alone)
+        }
+        session => session,
+    };
     let turn = match wait_for_turn(wanted) {
         Ok(turn) => turn,
         Err(shortfall) => {
@@ -58,7 +70,10 @@ pub fn log_on(
     if let Some(result) = result_of_another(wanted, session, proof)? {
         return result;
     }
-    let result = ask_and_publish(wanted, session, proof, &turn);
+    let mut result = ask_and_publish(wanted, session, proof, &turn);
+    if let (Proof::Certificate(_), Err(shortfall)) = (proof, &result) {
+        result = Err(pause::begin(wanted, shortfall.clone()));
+    }
     remember(wanted, session, proof, &result);
     if let Ok(credential) = &result {
         log!(
@@ -85,7 +100,7 @@ fn result_of_another(
         (Proof::GrantingCookie(cookie), Some(session)) => result_of_cookie(wanted, session, cookie),
         (Proof::Certificate(_), _) => match wanted.stored()? {
             Stored::Good(credential) => Ok(Some(Ok(credential))),
-            Stored::Lacking(_) | Stored::Unsafe(_) => Ok(None),
+            Stored::Lacking(_) | Stored::Over(_) | Stored::Unsafe(_) => Ok(pause::current(wanted)?.map(Err)),
         },
         // A verdict on a pass phrase is the server's alone.
         (Proof::PassPhrase(_) | Proof::GrantingCookie(_), _) => Ok(None),
@@ -123,8 +138,7 @@ fn ask_and_publish(
     proof: &Proof,
     turn: &Turn<'_>,
 ) -> Result<Credential, Shortfall> {
-    let running = wanted.running;
-    let pem = ask(wanted, proof)?;
+    let credential = ask(wanted, proof)?;
     let begun;
     let session = match session {
         Some(session) => session,
@@ -133,6 +147,20 @@ fn ask_and_publish(
             &begun
         }
     };
+    publish(wanted, session, proof, &credential, turn)
+}
+
+/// Puts a credential where applications find it.
+pub fn publish(
+    wanted: &Wanted<'_>,
+    session: &OpenSession,
+    proof: &Proof,
+    credential: &myproxy_client::Credential,
+    turn: &Turn<'_>,
+) -> Result<Credential, Shortfall> {
+    let pem = credential
+        .to_pem(KeyFormat::Pkcs1)
+        .map_err(|error| Shortfall::new(Class::Store, error))?;
     let record = Record {
         origin: wanted.identity.origin.clone(),
         method: proof.method(),
@@ -143,27 +171,24 @@ fn ask_and_publish(
         pem: &pem,
     };
     let now = SystemTime::now();
-    Ok(turn.logon.publish(&running.sessions, &session.id, &new, now)?)
+    let sessions = &wanted.running.sessions;
+    Ok(turn.logon.publish(sessions, &session.id, &new, now)?)
 }
 
-/// Asks the MyProxy server: the content of a credential file.
-fn ask(wanted: &Wanted<'_>, proof: &Proof) -> Result<Zeroizing<Vec<u8>>, Shortfall> {
-    let running = wanted.running;
-    let too_many = || Shortfall::not_asked("too many logons at once (MyProxyMaxConcurrent)");
-    let _place = running.logons.enter().ok_or_else(too_many)?;
+/// Asks the MyProxy server for a credential.
+pub fn ask(wanted: &Wanted<'_>, proof: &Proof) -> Result<myproxy_client::Credential, Shortfall> {
+    let Running { asking, keys, .. } = wanted.running;
+    let _place = asking.enter()?;
     let request = GetRequest {
         lifetime: wanted.place.lifetime(),
         credential_name: wanted.place.credential_name.clone(),
         ..GetRequest::new(wanted.identity.myproxy_user.clone(), proof.to_show()?)
     };
-    let key = running.keys.key(KeySpec::Rsa2048).map_err(|error| Shortfall::new(Class::Store, error))?;
-    let credential = running
+    let key = keys.key(KeySpec::Rsa2048).map_err(|error| Shortfall::new(Class::Store, error))?;
+    asking
         .client
         .get(&request, &key)
-        .map_err(|error| Shortfall::from(&error))?;
-    credential
-        .to_pem(KeyFormat::Pkcs1)
-        .map_err(|error| Shortfall::new(Class::Store, error))
+        .map_err(|error| Shortfall::from(&error))
 }
 
 /// Writes down how a logon ended. In the session, a failure for those who wait with the same granting cookie, and

@@ -21,7 +21,10 @@ mod logout;
 mod meeting;
 mod on_missing;
 mod own_certificate;
+mod pass_phrase;
+mod pause;
 mod proof;
+mod proven;
 mod running;
 mod session;
 mod session_cookie;
@@ -59,6 +62,7 @@ impl Module for MyProxy {
     fn hook(hooks: &mut Hooks<'_>) {
         meeting::offer(hooks);
         hooks.offer_authorization_provider::<authorization::CredentialRequired>();
+        hooks.offer_authentication_provider::<pass_phrase::PassPhrases>();
         hooks.check_config(start::check);
         hooks.post_config(start::start);
         hooks.child_init(key_pool::start);

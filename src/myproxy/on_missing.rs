@@ -2,7 +2,7 @@
 
 use super::config::{DirectoryConfig, OnMissing};
 use super::shortfall::{Class, Shortfall};
-use super::{MyProxy, log, login_again};
+use super::{MyProxy, log, login_again, pass_phrase};
 use crate::httpd::{Outcome, Request};
 
 /// When a client may ask again where no MyProxy server could be reached, in seconds: the granting cookie of its login
@@ -48,8 +48,9 @@ pub fn refuse(request: &Request<'_>, place: &DirectoryConfig, shortfall: &Shortf
 }
 
 /// Why a request that led to this one was refused, where this one is for the page that tells of it (`ErrorDocument`).
-pub fn told_of<'r>(request: &Request<'r>) -> Option<&'r Shortfall> {
+pub fn told_of(request: &Request<'_>) -> Option<Shortfall> {
     request
         .origins()
-        .find_map(|origin| origin.known_state::<MyProxy>()?.denied.get())
+        .find_map(|origin| origin.known_state::<MyProxy>()?.denied.get().cloned())
+        .or_else(|| pass_phrase::told_of(request))
 }

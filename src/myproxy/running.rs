@@ -1,4 +1,4 @@
-//! What a server with credentials works with, from its start on.
+//! What a server works with, from its start on.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +7,48 @@ use credential_store::{CredentialStore, SessionStore};
 use myproxy_client::Client;
 
 use super::key_pool::KeyPool;
-use super::limit::Limit;
+use super::limit::{Limit, Place};
 use super::own_certificate::OwnCertificate;
+use super::proven::ProvenPassPhrases;
+use super::shortfall::Shortfall;
 
-/// Made when httpd starts; its children share it.
-pub struct Running {
+/// What it takes to ask a MyProxy server, and all that a server needs which only checks pass phrases. Made when httpd
+/// starts; its children share it.
+pub struct Asking {
     /// Asks the MyProxy servers.
     pub client: Client,
+    /// How many logons may go on at once.
+    pub logons: Limit,
+    /// How many requests may wait for a logon at once, their own or another one's: each keeps a worker of httpd busy.
+    pub waiting: Limit,
+    /// The pass phrases that sessions have proved.
+    pub proven: ProvenPassPhrases,
+}
+
+impl Asking {
+    /// One more logon, if there is room.
+    pub fn enter(&self) -> Result<Place, Shortfall> {
+        let too_many = || Shortfall::not_asked("too many logons at once (MyProxyMaxConcurrent)");
+        self.logons.enter().ok_or_else(too_many)
+    }
+
+    /// One more request that waits, if there is room.
+    pub fn wait(&self) -> Result<Place, Shortfall> {
+        let too_many = || Shortfall::not_asked("too many requests wait for a logon; try again");
+        self.waiting.enter().ok_or_else(too_many)
+    }
+}
+
+impl std::fmt::Debug for Asking {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Asking").finish_non_exhaustive()
+    }
+}
+
+/// What a server with credentials works with. Made when httpd starts; its children share it.
+pub struct Running {
+    /// Asks the MyProxy servers.
+    pub asking: Arc<Asking>,
     /// Our own certificate, where there is one.
     pub certificate: Option<OwnCertificate>,
     /// Where credentials are.
@@ -22,10 +57,6 @@ pub struct Running {
     pub sessions: SessionStore,
     /// Keys for logons, of the whole httpd.
     pub keys: Arc<KeyPool>,
-    /// How many logons may go on at once.
-    pub logons: Limit,
-    /// How many requests may wait for a logon at once, their own or another one's: each keeps a worker of httpd busy.
-    pub waiting: Limit,
     /// How long a request waits for another one's logon.
     pub patience: Duration,
 }

@@ -10,13 +10,13 @@ use super::config::{DirectoryConfig, ServerConfig, Settings};
 use super::key_pool::KeyPool;
 use super::limit::Limit;
 use super::own_certificate::OwnCertificate;
-use super::running::Running;
+use super::proven::ProvenPassPhrases;
+use super::running::{Asking, Running};
 use super::{MyProxy, sweep};
 use crate::httpd::{self, ChildUser, Setup};
 
 /// What a server must have to serve credentials.
 struct Needs<'c> {
-    servers: &'c [Server],
     credential_directory: &'c Path,
     session_directory: &'c Path,
 }
@@ -49,11 +49,25 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
 pub fn start(setup: &Setup<'_>) -> Result<(), String> {
     setup.separate_configs::<MyProxy>()?;
     let keys = key_pool(setup)?;
+    let mut asking: Vec<(&ServerConfig, &Arc<Asking>)> = Vec::new();
     let mut started: Vec<(&ServerConfig, &Arc<Running>)> = Vec::new();
     for server in setup.servers() {
         let config = server
             .config::<MyProxy>()
             .ok_or("the configuration was not made")?;
+        let Some(servers) = &config.settings.servers else {
+            continue;
+        };
+        let position = |problem| format!("{}: {problem}", server.defined_at());
+        let same = asking
+            .iter()
+            .find(|(other, _)| other.settings == config.settings);
+        let made = match same {
+            Some((_, made)) => Arc::clone(made),
+            None => Arc::new(ask(servers, config).map_err(position)?),
+        };
+        let made = config.asking.get_or_init(|| made);
+        asking.push((config, made));
         let Some(needs) = needs(server, config)? else {
             continue;
         };
@@ -62,9 +76,7 @@ pub fn start(setup: &Setup<'_>) -> Result<(), String> {
             .find(|(other, _)| other.settings == config.settings);
         let running = match same {
             Some((_, running)) => Arc::clone(running),
-            None => Arc::new(
-                run(&needs, config, &keys).map_err(|problem| format!("{}: {problem}", server.defined_at()))?,
-            ),
+            None => Arc::new(run(&needs, config, made, &keys).map_err(position)?),
         };
         started.push((config, config.running.get_or_init(|| running)));
     }
@@ -89,8 +101,8 @@ fn needs<'c>(server: httpd::Server<'_>, config: &'c ServerConfig) -> Result<Opti
         session_directory,
         ..
     } = &config.settings;
+    servers.as_ref().ok_or_else(|| missing("MyProxyServer"))?;
     Ok(Some(Needs {
-        servers: servers.as_deref().ok_or_else(|| missing("MyProxyServer"))?,
         credential_directory: credential_directory
             .as_deref()
             .ok_or_else(|| missing("MyProxyCredStoreDir"))?,
@@ -175,6 +187,8 @@ fn check_shared_directory(
         "MyProxyCredName"
     } else if methods(config) != methods(other) {
         "MyProxyAuthMethod"
+    } else if config.scope() != other.scope() {
+        "MyProxyCredScope"
     } else if resolved(&settings.session_directory) != resolved(&others.session_directory) {
         "MyProxySessionStore"
     } else {
@@ -195,9 +209,10 @@ fn key_pool(setup: &Setup<'_>) -> Result<Arc<KeyPool>, String> {
     KeyPool::new(size).map(Arc::new).map_err(|error| format!("MyProxyKeyPool: {error}"))
 }
 
-fn run(needs: &Needs<'_>, config: &ServerConfig, keys: &Arc<KeyPool>) -> Result<Running, String> {
+/// Also where no place wants credentials: `AuthBasicProvider myproxy` tells nobody that it is used.
+fn ask(servers: &[Server], config: &ServerConfig) -> Result<Asking, String> {
     let timeouts = config.settings.timeouts.unwrap_or_default();
-    let mut options = ClientOptions::new(needs.servers.to_vec());
+    let mut options = ClientOptions::new(servers.to_vec());
     if let Some(identity) = &config.settings.identity {
         options
             .servers
@@ -208,6 +223,28 @@ fn run(needs: &Needs<'_>, config: &ServerConfig, keys: &Arc<KeyPool>) -> Result<
     options.reply_timeout = timeouts.step;
     options.total_timeout = timeouts.total;
     let client = Client::new(options).map_err(|error| format!("MyProxyServer: {error}"))?;
+
+    let workers = httpd::workers();
+    let most = config
+        .settings
+        .max_concurrent
+        .unwrap_or_else(|| (workers / 2).max(1));
+    let limit = |most| Limit::new(most).map_err(|error| format!("MyProxyMaxConcurrent: {error}"));
+    Ok(Asking {
+        client,
+        logons: limit(most)?,
+        // An eighth of the workers always remains for requests that need no logon.
+        waiting: limit((workers - workers / 8).max(1))?,
+        proven: ProvenPassPhrases::new().map_err(|error| format!("MyProxyServer: {error}"))?,
+    })
+}
+
+fn run(
+    needs: &Needs<'_>,
+    config: &ServerConfig,
+    asking: &Arc<Asking>,
+    keys: &Arc<KeyPool>,
+) -> Result<Running, String> {
     let certificate = OwnCertificate::configured(config)?;
 
     let policy = policy(config);
@@ -219,22 +256,13 @@ fn run(needs: &Needs<'_>, config: &ServerConfig, keys: &Arc<KeyPool>) -> Result<
     let sessions = Directory::create(needs.session_directory, policy)
         .and_then(SessionStore::open)
         .map_err(|error| format!("MyProxySessionStore: {error}"))?;
-    let workers = httpd::workers();
-    let most = config
-        .settings
-        .max_concurrent
-        .unwrap_or_else(|| (workers / 2).max(1));
-    let limit = |most| Limit::new(most).map_err(|error| format!("MyProxyMaxConcurrent: {error}"));
     Ok(Running {
-        client,
+        asking: Arc::clone(asking),
         certificate,
         credentials,
         sessions,
         keys: Arc::clone(keys),
-        logons: limit(most)?,
-        // An eighth of the workers always remains for requests that need no logon.
-        waiting: limit((workers - workers / 8).max(1))?,
-        patience: timeouts.total,
+        patience: config.settings.timeouts.unwrap_or_default().total,
     })
 }
 
