@@ -41,7 +41,8 @@ pub fn receive_credential(
     trust: &TrustDirectory,
 ) -> Result<Credential, Error> {
     connection.send(Step::Certificate, &key.certificate_request()?)?;
-    let chain = receive(connection, Step::Certificate, response::chain)?;
+    let chain = receive(connection, Step::Certificate, response::chain)
+        .map_err(|error| of_the_kind_of_key(error, key))?;
     expect_ok(connection, Step::Confirmation)?;
     let credential = Credential::from_chain(&chain, key, trust).map_err(|cause| Error::Credential {
         server: connection.server().to_owned(),
@@ -55,6 +56,22 @@ pub fn receive_credential(
         });
     }
     Ok(credential)
+}
+
+/// The server's words do not say that it is the kind of key that its authority does not sign.
+fn of_the_kind_of_key(error: Error, key: &Key) -> Error {
+    match error {
+        Error::Refused {
+            server,
+            refusal: Refusal::CertificateRequest,
+            words,
+        } if !key.is_rsa() => Error::Refused {
+            server,
+            refusal: Refusal::EllipticKey,
+            words,
+        },
+        error => error,
+    }
 }
 
 /// Begins a conversation of any kind.

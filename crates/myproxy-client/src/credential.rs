@@ -1,6 +1,7 @@
 //! A credential: certificate, private key and chain.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::SystemTime;
 
 use openssl::error::ErrorStack;
@@ -25,15 +26,34 @@ pub struct Credential {
     not_after: SystemTime,
 }
 
-/// How the private key is written.
+/// How the private key is written. OpenSSL, and with it the clients of the grid, read either.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KeyFormat {
-    /// `RSA PRIVATE KEY`, which `myproxy-logon` writes and old grid clients expect.
+    /// The traditional form of each kind of key: `RSA PRIVATE KEY` (PKCS#1), which `myproxy-logon` writes and old grid
+    /// clients expect, or `EC PRIVATE KEY` (SEC 1).
     #[default]
     Pkcs1,
-    /// `PRIVATE KEY`.
+    /// `PRIVATE KEY` (PKCS#8) for every kind of key.
     Pkcs8,
 }
+
+/// Written `pkcs1` or `pkcs8`.
+impl FromStr for KeyFormat {
+    type Err = InvalidKeyFormat;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKeyFormat> {
+        match text.to_ascii_lowercase().as_str() {
+            "pkcs1" => Ok(KeyFormat::Pkcs1),
+            "pkcs8" => Ok(KeyFormat::Pkcs8),
+            _ => Err(InvalidKeyFormat(text.to_owned())),
+        }
+    }
+}
+
+/// A text that names no format.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a format of private keys: write pkcs1 or pkcs8")]
+pub struct InvalidKeyFormat(String);
 
 impl Credential {
     /// Takes a chain in DER, the new certificate first, and makes every check.
@@ -109,7 +129,8 @@ impl Credential {
     pub fn to_pem(&self, format: KeyFormat) -> Result<Zeroizing<Vec<u8>>, ErrorStack> {
         let _queue = ErrorQueue::guard();
         let key = Zeroizing::new(match format {
-            KeyFormat::Pkcs1 => self.key.pkey().rsa()?.private_key_to_pem()?,
+            KeyFormat::Pkcs1 if self.key.is_rsa() => self.key.pkey().rsa()?.private_key_to_pem()?,
+            KeyFormat::Pkcs1 => self.key.pkey().ec_key()?.private_key_to_pem()?,
             KeyFormat::Pkcs8 => self.key.pkey().private_key_to_pem_pkcs8()?,
         });
         let certificate = self.certificate.to_pem()?;

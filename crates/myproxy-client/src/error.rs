@@ -249,6 +249,11 @@ pub enum Refusal {
     /// The server would not sign our certificate request.
     #[error("the certificate request was not signed")]
     CertificateRequest,
+    /// The same, for a key on an elliptic curve.
+    #[error(
+        "an EC key was not signed: the authority of a MyProxy server signs RSA keys alone, ask with rsa:2048"
+    )]
+    EllipticKey,
     /// The server's or the credential's policy does not allow it.
     #[error("the policy does not allow it")]
     NotAuthorized,
@@ -299,7 +304,10 @@ impl Refusal {
             ("authorization failed", Refusal::NotAuthorized),
             ("Credentials are already stored for user ", Refusal::NotOwner),
             ("Credentials not owned by ", Refusal::NotOwner),
-            ("certificate subject does not match credential to be renewed", Refusal::NotOwner),
+            (
+                "certificate subject does not match credential to be renewed",
+                Refusal::NotOwner,
+            ),
         ];
         let known = KNOWN
             .iter()

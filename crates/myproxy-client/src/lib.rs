@@ -77,7 +77,7 @@ mod trust_roots;
 pub use chain::ChainProblem;
 pub use client::{Client, ClientOptions};
 pub use client_certificate::{ClientCertificate, ClientCertificateError};
-pub use credential::{Credential, KeyFormat};
+pub use credential::{Credential, InvalidKeyFormat, KeyFormat};
 pub use delegation::DelegationProblem;
 pub use end_entity_credential::{EndEntityCredential, EndEntityCredentialError};
 pub use error::{Error, ErrorClass, Refusal, ServerWords, Step};

@@ -108,6 +108,38 @@ fn the_file_holds_certificate_key_and_chain() {
     }
 }
 
+/// A stored credential signs any key, an authority RSA keys alone.
+#[test]
+fn an_elliptic_key_is_for_stored_credentials() {
+    let server = RealServer::start(Kind::Authority, "TLS1_3_VERSION");
+    let elliptic = Key::generate(KeySpec::EcP256).unwrap();
+    let (refused, _) = refusal(server.client().get(&request("alice", PASS_PHRASE), &elliptic));
+    assert_eq!(refused, Refusal::EllipticKey);
+
+    let server = RealServer::start(Kind::Stored, "TLS1_3_VERSION");
+    server.store("alice", 24 * 3600, &[]);
+    for spec in [KeySpec::EcP256, KeySpec::EcP384] {
+        let key = Key::generate(spec).unwrap();
+        let credential = server.client().get(&request("alice", PASS_PHRASE), &key).unwrap();
+        for (format, label) in [
+            (KeyFormat::Pkcs1, "EC PRIVATE KEY"),
+            (KeyFormat::Pkcs8, "PRIVATE KEY"),
+        ] {
+            let pem = credential.to_pem(format).unwrap();
+            let text = str::from_utf8(&pem).unwrap();
+            assert!(text.contains(&format!("\n-----BEGIN {label}-----\n")), "{label}");
+            let read = PKey::private_key_from_pem(&pem).unwrap();
+            assert!(
+                X509::from_pem(&pem)
+                    .unwrap()
+                    .public_key()
+                    .unwrap()
+                    .public_eq(&read)
+            );
+        }
+    }
+}
+
 #[test]
 fn a_lifetime_is_clamped_by_the_server_and_read_from_the_certificate() {
     let server = RealServer::start(Kind::Authority, "TLS1_3_VERSION");
