@@ -46,9 +46,7 @@ pub fn log_on(
     proof: &Proof,
 ) -> Result<Credential, Shortfall> {
     let arrival = Instant::now();
-    if let Proof::Certificate(_) = proof
-        && let Some(shortfall) = pause::current(wanted)?
-    {
+    if let Some(shortfall) = pause::current(wanted, session, proof)? {
         return Err(shortfall);
     }
     let alone;
@@ -100,7 +98,7 @@ fn result_of_another(
         (Proof::GrantingCookie(cookie), Some(session)) => result_of_cookie(wanted, session, cookie),
         (Proof::Certificate(_), _) => match wanted.stored()? {
             Stored::Good(credential) => Ok(Some(Ok(credential))),
-            Stored::Lacking(_) | Stored::Over(_) | Stored::Unsafe(_) => Ok(pause::current(wanted)?.map(Err)),
+            Stored::Lacking(_) | Stored::Over(_) | Stored::Unsafe(_) => Ok(pause::of_user(wanted)?.map(Err)),
         },
         // A verdict on a pass phrase is the server's alone.
         (Proof::PassPhrase(_) | Proof::GrantingCookie(_), _) => Ok(None),

@@ -113,6 +113,12 @@ impl Shortfall {
         Shortfall::new(class, &failure.description).told_before()
     }
 
+    /// What kept a logon from succeeding lately, and was told then.
+    pub fn of_pause(pause: &credential_store::Pause) -> Self {
+        let class = Class::from_name(&pause.class).unwrap_or(Class::Store);
+        Shortfall::new(class, &pause.description).told_before()
+    }
+
     /// No MyProxy server could be asked. The next request may try again with the same login.
     pub fn not_asked(words: impl fmt::Display) -> Self {
         Shortfall {

@@ -9,6 +9,7 @@ use crate::error::user_name;
 use crate::examine::{Examiner, Stored, digest, record_name};
 use crate::file::{Stamp, Temporary};
 use crate::lock::{Lock, Range};
+use crate::pause::pause_name;
 use crate::record::StoredRecord;
 use crate::{Certificate, CredentialName, EndedSession, Error, FilePermissions, Logon, Method, Origin};
 
@@ -234,7 +235,8 @@ impl Change<'_> {
     pub(crate) fn put(&self, credential: Temporary<'_>, record: Temporary<'_>) -> Result<(), Error> {
         // The record first: without its credential it speaks for nothing.
         record.replace(&record_name(&self.name))?;
-        credential.replace(self.name.as_str())
+        credential.replace(self.name.as_str())?;
+        self.store.directory.remove(&pause_name(&self.name)).map(|_| ())
     }
 
     /// Removes credential and record; `false` if there was neither.
@@ -242,6 +244,7 @@ impl Change<'_> {
         // In this order a crash leaves a record that speaks for nothing, never a credential of nobody.
         let credential = self.store.directory.remove(self.name.as_str())?;
         let record = self.store.directory.remove(&record_name(&self.name))?;
+        self.store.directory.remove(&pause_name(&self.name))?;
         Ok(credential || record)
     }
 }

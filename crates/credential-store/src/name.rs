@@ -69,9 +69,19 @@ impl CredentialName {
         ours.then(|| Self(name.to_owned()))
     }
 
+    /// The name that all sessions of the user share.
+    pub(crate) fn of_all_sessions(&self) -> &str {
+        self.0.rsplit_once("%s").map_or(&*self.0, |(user, _)| user)
+    }
+
     /// The user, as bytes; `None` where the name was too long to be written out.
     pub fn user(&self) -> Option<Vec<u8>> {
-        decode(self.0.rsplit_once("%s").map_or(&*self.0, |(user, _)| user))
+        decode(self.of_all_sessions())
+    }
+
+    /// Whether it is the name of a credential that one session uses alone.
+    pub fn is_of_one_session(&self) -> bool {
+        self.0.contains("%s")
     }
 
     /// The file name.

@@ -14,6 +14,7 @@ use crate::examine::{Stored, of_record_name};
 use crate::file::{self, is_temporary};
 use crate::list::credential_names;
 use crate::lock::LOCK_FILE;
+use crate::pause::{FORGOTTEN_AFTER, is_pause_name};
 use crate::record::StoredRecord;
 use crate::session::{Live, Loaded, is_session_name};
 use crate::unix_time::age;
@@ -37,6 +38,8 @@ pub struct SweepReport {
     pub broken: Vec<String>,
     /// Sessions that were not used for too long.
     pub idle: Vec<String>,
+    /// Sessions whose credential had expired.
+    pub over: Vec<String>,
     /// Temporary files of processes that died.
     pub temporaries: Vec<String>,
     /// Sessions whose waiting granting cookie had grown too old, and was cleared.
@@ -55,6 +58,7 @@ impl SweepReport {
             &self.orphaned,
             &self.broken,
             &self.idle,
+            &self.over,
             &self.temporaries,
         ];
         erased.iter().map(|names| names.len()).sum()
@@ -74,8 +78,8 @@ impl SweepReport {
 }
 
 /// Clears both stores. A session that was not used for its idle time, or for `idle` where that is given, ends; a
-/// credential goes when it has expired, or when no live session of its user refers to it. With `dry_run` it only says
-/// what it would do.
+/// credential goes when it has expired, and its sessions with it, or when no live session of its user refers to it. With
+/// `dry_run` it only says what it would do.
 ///
 /// # Errors
 /// [`Error::NotSeparate`] if the stores are one directory, [`Error::Io`] if one cannot be listed. What fails
@@ -94,15 +98,13 @@ pub fn sweep(
         });
     }
     let mut sweep = Sweep {
-        credentials,
-        sessions,
         idle,
-        now,
         dry_run,
-        report: SweepReport::default(),
+        ..Sweep::new(credentials, sessions, now)
     };
     sweep.sweep_sessions()?;
     sweep.sweep_credentials()?;
+    sweep.end_with_credentials()?;
     Ok(sweep.report)
 }
 
@@ -116,18 +118,26 @@ pub fn erase_if_orphaned(
     ended: &EndedSession,
     now: SystemTime,
 ) -> Result<bool, Error> {
-    let mut sweep = Sweep {
-        credentials,
-        sessions,
-        idle: None,
-        now,
-        dry_run: false,
-        report: SweepReport::default(),
-    };
+    let mut sweep = Sweep::new(credentials, sessions, now);
     let _frozen = sessions.freeze()?;
     let live = sweep.references()?;
     sweep.sweep_credential(ended.credential(), Some(&live))?;
     Ok(!sweep.report.orphaned.is_empty())
+}
+
+/// Erases the credential of a session that ended with it, unless a new one is there.
+///
+/// # Errors
+/// As [`erase_if_orphaned`].
+pub fn erase_if_expired(
+    credentials: &CredentialStore,
+    sessions: &SessionStore,
+    ended: &EndedSession,
+    now: SystemTime,
+) -> Result<bool, Error> {
+    let mut sweep = Sweep::new(credentials, sessions, now);
+    sweep.sweep_credential(ended.credential(), None)?;
+    Ok(!sweep.report.expired.is_empty())
 }
 
 /// Which credentials live sessions refer to, and whose they must be.
@@ -142,7 +152,18 @@ struct Sweep<'a> {
     report: SweepReport,
 }
 
-impl Sweep<'_> {
+impl<'a> Sweep<'a> {
+    fn new(credentials: &'a CredentialStore, sessions: &'a SessionStore, now: SystemTime) -> Self {
+        Sweep {
+            credentials,
+            sessions,
+            idle: None,
+            now,
+            dry_run: false,
+            report: SweepReport::default(),
+        }
+    }
+
     fn sweep_sessions(&mut self) -> Result<(), Error> {
         for name in self.sessions.directory.names()? {
             if is_session_name(&name) {
@@ -309,6 +330,50 @@ impl Sweep<'_> {
         }
     }
 
+    /// The sessions of the credentials that have expired end with them, unless one has come by what to get another with.
+    fn end_with_credentials(&mut self) -> Result<(), Error> {
+        if self.report.expired.is_empty() {
+            return Ok(());
+        }
+        for name in self.sessions.directory.names()? {
+            if is_session_name(&name) {
+                let result = self.end_with_credential(&name);
+                self.report.note(result);
+            }
+        }
+        Ok(())
+    }
+
+    fn end_with_credential(&mut self, name: &str) -> Result<(), Error> {
+        let expired = &self.report.expired;
+        let is_over = |loaded: &Loaded| match loaded {
+            Loaded::Live(session, _) => {
+                session.pending.is_none() && expired.iter().any(|gone| gone == session.credential.as_str())
+            }
+            Loaded::Nothing | Loaded::Malformed(_) => false,
+        };
+        if !is_over(&self.sessions.load(name)?) {
+            return Ok(());
+        }
+        let change = self.sessions.change(name)?;
+        match change.load()? {
+            Loaded::Live(session, _) if self.dry_run || !self.is_there(&session.credential)? => {
+                if !self.dry_run {
+                    let _ended = change.end(session)?;
+                }
+                self.report.over.push(name.to_owned());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether a credential has taken the place of one that expired.
+    fn is_there(&self, name: &CredentialName) -> Result<bool, Error> {
+        let (_, stored) = self.credentials.examine_settled(name)?;
+        Ok(!matches!(*stored, Stored::Absent))
+    }
+
     /// What is neither credential, record nor session.
     fn sweep_other(&mut self, directory: &Directory, name: &str) {
         if name == LOCK_FILE {
@@ -325,6 +390,13 @@ impl Sweep<'_> {
                     };
                     self.report.note(removed.map(|_| ()));
                     self.report.temporaries.push(name.to_owned());
+                }
+            }
+            Ok(Some(stamp)) if is_pause_name(name) => {
+                // It says nothing any more.
+                if age(stamp.modified(), self.now) >= FORGOTTEN_AFTER && !self.dry_run {
+                    let removed = directory.remove(name);
+                    self.report.note(removed);
                 }
             }
             Ok(None) => {}
