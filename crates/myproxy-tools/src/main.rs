@@ -25,6 +25,34 @@ enum Command {
     /// Fetch a credential from a MyProxy server
     #[command(version, args_override_self = true, infer_long_args = true)]
     Logon(commands::logon::Arguments),
+    /// Let a MyProxy server keep a credential: a proxy certificate of the own one
+    #[command(version, infer_long_args = true)]
+    Init(commands::init::Arguments),
+    /// Let a MyProxy server keep a certificate and its private key
+    #[command(version, infer_long_args = true)]
+    Store(commands::store::Arguments),
+    /// Show what a MyProxy server keeps for a user
+    #[command(version, args_override_self = true, infer_long_args = true)]
+    Info(commands::info::Arguments),
+    /// Change the pass phrase of a credential that a MyProxy server keeps
+    #[command(
+        version,
+        args_override_self = true,
+        infer_long_args = true,
+        alias = "change-pass-phrase"
+    )]
+    ChangePassphrase(commands::change_passphrase::Arguments),
+    /// Remove a credential that a MyProxy server keeps
+    #[command(version, args_override_self = true, infer_long_args = true)]
+    Destroy(commands::destroy::Arguments),
+    /// Get the certification authorities that a MyProxy server hands out
+    #[command(
+        version,
+        args_override_self = true,
+        infer_long_args = true,
+        alias = "get-trustroots"
+    )]
+    Trustroots(commands::trustroots::Arguments),
     /// Show the credentials in a store directory
     List(commands::list::Arguments),
     /// Erase what has expired, is idle or orphaned from a store directory
@@ -60,6 +88,12 @@ fn main() -> ExitCode {
             return commands::keyclient::run("mod-myproxy keyclient", &arguments);
         }
         Command::Logon(arguments) => commands::logon::run(arguments),
+        Command::Init(arguments) => commands::init::run(arguments),
+        Command::Store(arguments) => commands::store::run(arguments),
+        Command::Info(arguments) => commands::info::run(arguments),
+        Command::ChangePassphrase(arguments) => commands::change_passphrase::run(arguments),
+        Command::Destroy(arguments) => commands::destroy::run(arguments),
+        Command::Trustroots(arguments) => commands::trustroots::run(arguments),
         Command::List(arguments) => commands::list::run(arguments),
         Command::Sweep(arguments) => commands::sweep::run(arguments),
         Command::TestLogin(arguments) => commands::test_login::run(arguments),

@@ -1,6 +1,7 @@
 //! `mod-myproxy logon`: what `myproxy-logon` does, with the options that both have by the same names and
 //! defaults.
 
+use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::mem;
@@ -10,7 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use myproxy_client::{
-    Credential, GetRequest, Key, KeyFormat, KeySpec, Lifetime, OldCredential, PassPhrase, Proof,
+    Client, Credential, GetRequest, Key, KeyFormat, KeySpec, Lifetime, OldCredential, PassPhrase, Proof,
+    ServerFingerprint, VoName,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -21,6 +23,7 @@ use crate::myproxy::own_certificate::{CertificateFiles, proxy_file};
 use crate::myproxy::pass_phrase::PassPhrases;
 use crate::myproxy::private_file::PrivateFile;
 use crate::myproxy::server::ServerOptions;
+use crate::myproxy::{trust_roots, voms};
 
 const AFTER_HELP: &str = "\
 Writes certificate, private key and chain to the file where grid clients look for a credential. The \
@@ -68,9 +71,33 @@ pub struct Arguments {
     #[arg(short = 'o', long = "out", value_name = "FILE", env = "X509_USER_PROXY")]
     file: Option<PathBuf>,
 
-    /// Kind of key to make: rsa:2048, rsa:3072 or rsa:4096
-    #[arg(long, value_name = "KIND", default_value = "rsa:2048")]
-    key: KeySpec,
+    /// Kind of key to make: rsa:2048, rsa:3072 or rsa:4096 [default: rsa:<MYPROXY_KEYBITS>, else rsa:2048]
+    #[arg(long, value_name = "KIND")]
+    key: Option<KeySpec>,
+
+    /// Have the proof looked at, and get no credential
+    #[arg(short = 'N', long = "no_credentials")]
+    no_credential: bool,
+
+    /// Install the trust roots that the server hands out as well
+    #[arg(short = 'T', long = "trustroots")]
+    trust_roots: bool,
+
+    /// Trust the server for its certificate's fingerprint and install its trust roots, before anything is shown to it
+    #[arg(short, long, requires = "fingerprint")]
+    bootstrap: bool,
+
+    /// SHA-256 fingerprint of the server's certificate, for -b
+    #[arg(long, value_name = "FINGERPRINT", requires = "bootstrap")]
+    fingerprint: Option<ServerFingerprint>,
+
+    /// Have the server add attributes of a virtual organisation, as atlas or atlas:/atlas/Role=production
+    #[arg(short = 'm', long = "voms", value_name = "VO")]
+    vo_names: Vec<String>,
+
+    /// Refused: the private key is made here
+    #[arg(short = 'Q', long = "certreq", value_name = "FILE")]
+    certificate_request: Option<PathBuf>,
 
     /// Write nothing to standard output
     #[arg(short, long)]
@@ -83,32 +110,67 @@ pub struct Arguments {
 
 /// Fetches the credential and writes it.
 pub fn run(arguments: Arguments) -> Result<()> {
-    let destination = Destination::new(arguments.file.as_deref());
-    if arguments.json && matches!(destination, Destination::StandardOutput) {
-        bail!("--json and -o - would both write to standard output: name a file");
-    }
+    let destination = Destination::new(&arguments)?;
     // Everything that can be wrong with the arguments is said before the pass phrase is asked for.
-    let client = arguments.server.client()?;
-    let seconds = arguments
-        .hours
-        .checked_mul(3600)
-        .context("the lifetime is too long")?;
-    let lifetime = Lifetime::from_seconds(seconds)?;
+    let key_spec = key_spec(&arguments)?;
+    let lifetime = Lifetime::from_hours(arguments.hours)?;
     let credential_name = arguments.account.credential_name()?;
+    let vo_names = arguments
+        .vo_names
+        .iter()
+        .map(VoName::new)
+        .collect::<Result<_, _>>()?;
+    let vomses = if arguments.vo_names.is_empty() {
+        Vec::new()
+    } else {
+        voms::servers()?
+    };
+    let client = client(&arguments)?;
     let request = GetRequest {
         lifetime,
         credential_name,
+        vo_names,
+        vomses,
         ..who_and_proof(&arguments)?
     };
-    let key = Key::generate(arguments.key)?;
+    if arguments.no_credential {
+        return Ok(client.verify(&request)?);
+    }
+    let key = Key::generate(key_spec)?;
     // A pass phrase may be good for one use: where nothing can be written it is not shown.
     let output = destination.open()?;
-    let credential = client.get(&request, &key)?;
+    let credential = if arguments.trust_roots {
+        let (credential, trust_roots) = client.get_with_trust_roots(&request, &key)?;
+        trust_roots::install(&trust_roots, &trust_roots::installation_directory())?;
+        credential
+    } else {
+        client.get(&request, &key)?
+    };
     output.write(&credential.to_pem(KeyFormat::Pkcs1)?)?;
     if arguments.quiet {
         return Ok(());
     }
     report(&credential, &destination, arguments.json)
+}
+
+/// A client that trusts the server; with -b, because of its fingerprint.
+fn client(arguments: &Arguments) -> Result<Client> {
+    let Some(fingerprint) = &arguments.fingerprint else {
+        return arguments.server.client();
+    };
+    let directory = trust_roots::installation_directory();
+    let trusting = || arguments.server.client_trusting(directory.clone());
+    trust_roots::trust_first(&trusting()?, fingerprint, &directory, trusting)?;
+    trusting()
+}
+
+/// The kind of key: `--key`, else as many bits as `MYPROXY_KEYBITS` says, as for the stock clients.
+fn key_spec(arguments: &Arguments) -> Result<KeySpec> {
+    match (arguments.key, env::var("MYPROXY_KEYBITS")) {
+        (Some(spec), _) => Ok(spec),
+        (None, Ok(bits)) => format!("rsa:{bits}").parse().context("MYPROXY_KEYBITS"),
+        (None, Err(_)) => Ok(KeySpec::default()),
+    }
 }
 
 /// The account, and what is shown for it. A certificate is in the handshake only where it is the proof.
@@ -167,11 +229,17 @@ enum Destination {
 }
 
 impl Destination {
-    fn new(file: Option<&Path>) -> Self {
-        match file {
-            Some(file) if file.as_os_str() == "-" => Destination::StandardOutput,
-            Some(file) => Destination::File(file.to_owned()),
-            None => Destination::File(proxy_file()),
+    fn new(arguments: &Arguments) -> Result<Self> {
+        if arguments.certificate_request.is_some() {
+            bail!("-Q is not done here: the private key is made with the request, and is in the file");
+        }
+        match &arguments.file {
+            Some(file) if file.as_os_str() == "-" && arguments.json => {
+                bail!("--json and -o - would both write to standard output: name a file")
+            }
+            Some(file) if file.as_os_str() == "-" => Ok(Destination::StandardOutput),
+            Some(file) => Ok(Destination::File(file.clone())),
+            None => Ok(Destination::File(proxy_file())),
         }
     }
 

@@ -28,6 +28,7 @@ impl AccountOptions {
             Some(name) => name.clone(),
             None if self.subject_as_user_name => subject()?,
             None => env::var("LOGNAME")
+                .ok()
                 .context("whose credential? LOGNAME is not set: name the account with -l")?,
         };
         Ok(UserName::new(name)?)

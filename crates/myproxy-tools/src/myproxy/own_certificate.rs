@@ -45,6 +45,14 @@ impl CertificateFiles {
         )
     }
 
+    /// Those that the command line names, where it names any.
+    pub fn replaced_by(self, certificate: Option<&Path>, key: Option<&Path>) -> Self {
+        Self::new(
+            certificate.map_or(self.certificate, Path::to_owned),
+            key.map_or(self.key, Path::to_owned),
+        )
+    }
+
     fn new(certificate: PathBuf, key: PathBuf) -> Self {
         CertificateFiles { certificate, key }
     }

@@ -47,8 +47,13 @@ pub struct ServerOptions {
 impl ServerOptions {
     /// A client of these servers that trusts what grid clients trust.
     pub fn client(&self) -> Result<Client> {
+        self.client_trusting(trust_directory())
+    }
+
+    /// A client of these servers that trusts the authorities in this directory.
+    pub fn client_trusting(&self, trust_directory: PathBuf) -> Result<Client> {
         let options = ClientOptions {
-            trust_directory: trust_directory(),
+            trust_directory,
             ..ClientOptions::new(self.servers()?)
         };
         for server in &options.servers {
@@ -59,7 +64,7 @@ impl ServerOptions {
     }
 
     /// The servers, each with the identity that is expected of it.
-    pub fn servers(&self) -> Result<Vec<Server>> {
+    fn servers(&self) -> Result<Vec<Server>> {
         let mut servers = Vec::new();
         for text in &self.servers {
             let mut server = Server::parse(text.trim(), self.port)?;
@@ -80,7 +85,7 @@ impl ServerOptions {
 }
 
 /// The directory of certification authorities, as the Globus libraries find it.
-pub fn trust_directory() -> PathBuf {
+fn trust_directory() -> PathBuf {
     if let Some(directory) = env::var_os("X509_CERT_DIR") {
         return directory.into();
     }
