@@ -1,4 +1,5 @@
-//! Every sample in `conf/` is loaded by the httpd that it is for.
+//! Every sample in `conf/` is loaded by the httpd that it is for. (`openid-connect.conf` is run as well:
+//! `credential_single_sign_on_sample.rs`.)
 
 use std::path::Path;
 

@@ -24,7 +24,8 @@ mod authorization;
 mod https;
 mod id_token;
 
-const CLIENT_ID: &str = "portal";
+/// What its client is called there.
+pub const CLIENT_ID: &str = "portal";
 /// Bytes of secrets and of what stands for somebody: more than anybody guesses.
 const RANDOM_BYTES: usize = 24;
 
@@ -95,6 +96,11 @@ impl OpenIdProvider {
     /// Its name, and the beginning of all its addresses.
     pub fn issuer(&self) -> &str {
         &self.provider.issuer
+    }
+
+    /// What its client proves itself with.
+    pub fn client_secret(&self) -> &str {
+        &self.provider.client_secret
     }
 
     /// What mod_auth_openidc needs to know to be its client.
