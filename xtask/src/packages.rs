@@ -101,6 +101,11 @@ const NEEDED_BY_TESTS: &[Package] = &[
         debian: "libapache2-mod-wsgi-py3",
         fedora: "python3-mod_wsgi",
     },
+    // A MyProxy server that asks VOMS.
+    Package {
+        debian: "libmyproxy-voms",
+        fedora: "myproxy-voms",
+    },
     // What a user opens a downloaded credential with.
     Package {
         debian: "openssl",

@@ -48,14 +48,30 @@ pub fn receive_credential(
         server: connection.server().to_owned(),
         cause,
     })?;
+    check(connection.server(), request, &credential)?;
+    Ok(credential)
+}
+
+/// Whether a good credential is the one that was asked for.
+fn check(server: &str, request: &GetRequest, credential: &Credential) -> Result<(), Error> {
+    if let Proof::Renewal { credential: old, .. } = &request.proof {
+        let expected = old.keyed().identity()?;
+        if expected != credential.identity() {
+            return Err(Error::OtherIdentity {
+                server: server.to_owned(),
+                expected,
+                presented: credential.identity().to_owned(),
+            });
+        }
+    }
     if !request.vo_names.is_empty() && !credential.has_voms_attributes()? {
         let names: Vec<_> = request.vo_names.iter().map(VoName::as_str).collect();
         return Err(Error::NoAttributes {
-            server: connection.server().to_owned(),
+            server: server.to_owned(),
             vo_names: names.join(", "),
         });
     }
-    Ok(credential)
+    Ok(())
 }
 
 /// The server's words do not say that it is the kind of key that its authority does not sign.

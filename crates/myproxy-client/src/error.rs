@@ -116,6 +116,16 @@ pub enum Error {
         /// The TLS alert.
         reason: String,
     },
+    /// A renewal brought somebody else's credential.
+    #[error("{server} renewed the credential of {expected} with one of {presented}")]
+    OtherIdentity {
+        /// Host and port.
+        server: String,
+        /// The end entity of the old credential, in slash form.
+        expected: String,
+        /// That of the new one.
+        presented: String,
+    },
     /// Attributes of a virtual organisation were asked for, and none came.
     #[error(
         "{server} sent a credential without the attributes of {vo_names}: it has to allow VOMS requests \
@@ -200,6 +210,7 @@ impl Error {
             | Error::WrongName { .. }
             | Error::WrongFingerprint { .. }
             | Error::Delegation { .. }
+            | Error::OtherIdentity { .. }
             | Error::Malformed { .. }
             | Error::Credential { .. } => ErrorClass::Untrusted,
             Error::NoServer | Error::OpenSsl(_) | Error::Key(_) => ErrorClass::Internal,
@@ -254,6 +265,9 @@ pub enum Refusal {
         "an EC key was not signed: the authority of a MyProxy server signs RSA keys alone, ask with rsa:2048"
     )]
     EllipticKey,
+    /// VOMS gave the server no attributes for the credential.
+    #[error("VOMS gave no attributes")]
+    Attributes,
     /// The server's or the credential's policy does not allow it.
     #[error("the policy does not allow it")]
     NotAuthorized,
@@ -280,7 +294,7 @@ impl Refusal {
     }
 
     fn from_line(line: &str) -> Option<Self> {
-        const KNOWN: [(&str, Refusal); 21] = [
+        const KNOWN: [(&str, Refusal); 23] = [
             ("unknown username: ", Refusal::UnknownUser),
             ("invalid username", Refusal::UnknownUser),
             ("No credentials exist ", Refusal::UnknownUser),
@@ -301,6 +315,8 @@ impl Refusal {
             ("credential locked", Refusal::CredentialLocked),
             ("Certificate generation failure.", Refusal::CertificateRequest),
             ("Unable to delegate credentials.", Refusal::CertificateRequest),
+            ("No VOMS Server Information", Refusal::Attributes),
+            ("Couldn't get VOMS User Information", Refusal::Attributes),
             ("authorization failed", Refusal::NotAuthorized),
             ("Credentials are already stored for user ", Refusal::NotOwner),
             ("Credentials not owned by ", Refusal::NotOwner),

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use myproxy_client::{
     ChainProblem, Client, CredentialName, Error, ErrorClass, Key, KeyFormat, KeySpec, Lifetime, Refusal,
-    ServerIdentity, TrustProblem,
+    ServerIdentity, TrustProblem, VoName,
 };
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
@@ -23,7 +23,7 @@ fn new_key() -> Key {
     Key::generate(KeySpec::Rsa2048).unwrap()
 }
 
-fn refusal(result: Result<myproxy_client::Credential, Error>) -> (Refusal, String) {
+fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> (Refusal, String) {
     match result {
         Err(error @ Error::Refused { .. }) => {
             assert_eq!(error.class(), ErrorClass::Refused);
@@ -180,6 +180,22 @@ fn a_stored_credential_delegates_a_proxy() {
         (3500..=3600).contains(&seconds_left(credential.not_after())),
         "{credential:?}"
     );
+}
+
+/// The server asks VOMS, and there is no such organisation; an authority does not even look at the question.
+#[test]
+fn a_credential_without_the_attributes_that_were_asked_for_is_refused() {
+    let server = RealServer::start(Kind::Stored, "TLS1_3_VERSION");
+    server.store("alice", 24 * 3600, &[]);
+    let mut asking = request("alice", PASS_PHRASE);
+    asking.vo_names = vec![VoName::new("atlas:/atlas/Role=pilot").unwrap()];
+    let error = server.client().get(&asking, &shared_key()).unwrap_err();
+    assert_eq!(refusal::<()>(Err(error)).0, Refusal::Attributes);
+
+    let authority = RealServer::start(Kind::Authority, "TLS1_3_VERSION");
+    let error = authority.client().get(&asking, &shared_key()).unwrap_err();
+    assert!(matches!(error, Error::NoAttributes { .. }), "{error:?}");
+    assert_eq!(error.class(), ErrorClass::Refused);
 }
 
 #[test]

@@ -180,8 +180,19 @@ pub fn name(common_name: &str) -> X509Name {
 
 /// A proxy certificate with this common name, signed by a user.
 pub fn proxy_of(user: &X509, user_key: &PKey<Private>, common_name: &str, key: &PKey<Private>) -> X509 {
+    proxy_with(&[PROXY], user, user_key, common_name, key)
+}
+
+/// The same with other extensions.
+pub fn proxy_with(
+    extensions: &[(&str, bool, &[u8])],
+    user: &X509,
+    user_key: &PKey<Private>,
+    common_name: &str,
+    key: &PKey<Private>,
+) -> X509 {
     let wanted = Wanted {
-        extensions: &[PROXY],
+        extensions,
         ..Wanted::user(common_name)
     };
     let mut subject = X509Name::builder().unwrap();

@@ -170,6 +170,67 @@ impl Script {
     }
 }
 
+/// How a server ends a connection.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    /// TCP's FIN, as the real server does.
+    Fin,
+    /// TCP's RST.
+    Reset,
+    /// TLS's `close_notify`.
+    CloseNotify,
+}
+
+impl End {
+    pub fn of(self, mut stream: SslStream<TcpStream>) {
+        match self {
+            End::Fin => {}
+            End::Reset => {
+                let now = Some(Duration::ZERO);
+                rustix::net::sockopt::set_socket_linger(stream.get_ref(), now).unwrap();
+            }
+            End::CloseNotify => drop(stream.shutdown()),
+        }
+    }
+}
+
+/// A conversation of any command: the greeting, then an answer to each message.
+#[derive(Clone)]
+pub struct Dialogue(pub Vec<Vec<u8>>);
+
+impl Dialogue {
+    pub fn new(answers: &[&[u8]]) -> Self {
+        let greeting = vec![0];
+        Dialogue(
+            std::iter::once(greeting)
+                .chain(answers.iter().map(|answer| answer.to_vec()))
+                .collect(),
+        )
+    }
+
+    pub fn length(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+
+    /// Says the first `limit` bytes of it, each part when it is due.
+    pub fn play(&self, stream: &mut SslStream<TcpStream>, mut limit: usize) -> io::Result<()> {
+        for (number, part) in self.0.iter().enumerate() {
+            match number {
+                0 => {}
+                1 => read_until_nul(stream)?,
+                _ => drop(stream.read(&mut [0; 1 << 14])?),
+            }
+            let length = part.len().min(limit);
+            stream.write_all(&part[..length])?;
+            limit -= length;
+            if length < part.len() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Flag and request.
 fn read_until_nul(stream: &mut impl Read) -> io::Result<()> {
     let mut byte = [0];
