@@ -9,6 +9,7 @@ mod config;
 mod cookie_attributes;
 mod credential;
 mod directives;
+mod download;
 mod environment;
 mod fixups;
 mod header;
@@ -71,5 +72,6 @@ impl Module for MyProxy {
         hooks.access_checker(Order::First, logout::in_this_place);
         hooks.auth_checker(Order::ReallyFirst, authorization::auth_checker);
         hooks.fixups(Order::AfterMiddle, fixups::fixups);
+        hooks.handler(Order::Middle, download::handler);
     }
 }

@@ -50,18 +50,21 @@ impl Nonce {
 }
 
 /// What distinguishes one page from another.
-pub(crate) struct Contents<'a> {
+pub struct Contents<'a> {
+    /// The HTTP status.
     pub status: u16,
+    /// What the browser's window is called.
     pub title: &'a str,
     /// What goes into the head besides title and style.
     pub head: Markup,
+    /// What the user sees.
     pub main: Markup,
     /// Whether the only form submits itself.
     pub submits_itself: bool,
 }
 
 /// The whole page with its headers.
-pub(crate) fn render(contents: Contents<'_>, nonce: &Nonce) -> Page {
+pub fn render(contents: Contents<'_>, nonce: &Nonce) -> Page {
     // It may hold what is wiped with the page.
     let main = Zeroizing::new(contents.main.into_string());
     let markup = html! {

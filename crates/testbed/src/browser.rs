@@ -153,6 +153,7 @@ impl Browser {
             status: parts.status.as_u16(),
             headers,
             body: String::from_utf8_lossy(&body).into_owned(),
+            bytes: body,
             refused_cookies,
             took,
         })

@@ -23,6 +23,8 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// The body; what is no UTF-8 in it is replaced.
     pub body: String,
+    /// The body byte for byte: of a download.
+    pub bytes: Vec<u8>,
     /// Cookies that came and were refused by the jar, and why.
     pub refused_cookies: Vec<String>,
     /// From the first byte of the request to the last of the body.
