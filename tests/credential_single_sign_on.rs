@@ -18,6 +18,7 @@ struct Way {
     user: &'static str,
     /// Who that is at the MyProxy server.
     myproxy_user: &'static str,
+    logout: &'static str,
     visit: fn(&Site, &Browser, &Way) -> Result<Response>,
 }
 
@@ -27,6 +28,7 @@ const WAYS: [Way; 4] = [
         auth_type: "webiso",
         user: "alice",
         myproxy_user: "alice",
+        logout: "/logout",
         visit: by_login_form,
     },
     Way {
@@ -34,6 +36,7 @@ const WAYS: [Way; 4] = [
         auth_type: "Basic",
         user: "bob",
         myproxy_user: "robert",
+        logout: "/logout",
         visit: by_basic,
     },
     Way {
@@ -41,6 +44,7 @@ const WAYS: [Way; 4] = [
         auth_type: "form",
         user: "carol",
         myproxy_user: "carol",
+        logout: "/form/logout",
         visit: by_form,
     },
     Way {
@@ -48,12 +52,14 @@ const WAYS: [Way; 4] = [
         auth_type: "openid-connect",
         user: "dave",
         myproxy_user: "dave",
+        logout: "/logout",
         visit: by_login_form,
     },
 ];
 
 /// What the test bed's places do not have.
 const PLACES: &str = r#"
+MyProxyLogoutURI "^/logout|^/form/logout"
 RewriteEngine On
 RewriteMap grid-users "txt:{table}"
 <Location /basic>
@@ -67,12 +73,24 @@ RewriteMap grid-users "txt:{table}"
     AuthName form
     AuthFormProvider file
     AuthUserFile passwords
+    AuthFormLoginRequiredLocation "/login.html"
     Session On
     SessionCookieName portal_session path=/;secure;httponly;samesite=lax
     SessionCryptoPassphrase only-for-this-test
     Require valid-user
     MyProxyCredential On
     MyProxyAuthMethod certificate
+</Location>
+<Location /form/login>
+    SetHandler form-login-handler
+    AuthFormLoginSuccessLocation "/form/"
+    MyProxyCredential Off
+</Location>
+<Location /form/logout>
+    SetHandler form-logout-handler
+    AuthFormLogoutLocation "/login.html"
+    SessionMaxAge 1
+    MyProxyCredential Off
 </Location>
 <Location /openid>
     AuthType openid-connect
@@ -118,11 +136,14 @@ fn by_basic(site: &Site, browser: &Browser, way: &Way) -> Result<Response> {
     browser.exchange(&request.header("Authorization", &format!("Basic {credentials}")))
 }
 
-/// mod_auth_form takes user and password at any address that it protects.
 fn by_form(site: &Site, browser: &Browser, way: &Way) -> Result<Response> {
-    let url = site.url(way.path).parse()?;
+    let asked = browser.get(&site.url(way.path))?;
+    ensure!(asked.url.path() == "/login.html", "{}", asked.story());
+    let url = site.url("/form/login").parse()?;
     let fields = format!("httpd_username={}&httpd_password={PASSWORD}", way.user);
-    browser.exchange(&Request::post(url, "application/x-www-form-urlencoded", fields))
+    let form = Request::post(url, "application/x-www-form-urlencoded", fields).caused_by(&asked.url);
+    let page = browser.navigate(form)?;
+    Ok(page.response)
 }
 
 #[test]
@@ -165,7 +186,11 @@ fn try_way(site: &Site, way: &Way) -> Result<()> {
 
     let file = site.credential_directory().join(way.user);
     assert!(file.exists());
-    browser.get(&site.url("/logout"))?;
+    browser.get(&site.url(way.logout))?;
     assert!(!file.exists(), "the credential outlived the logout");
+    if way.path == "/form" {
+        let asked = browser.get(&site.url(way.path))?;
+        ensure!(asked.url.path() == "/login.html", "{}", asked.story());
+    }
     Ok(())
 }
