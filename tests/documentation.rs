@@ -69,15 +69,29 @@ fn every_command_that_is_shown_has_these_options() -> Result<()> {
     Ok(())
 }
 
+/// By this a command refers to the options that the stock clients of MyProxy have in common.
+const OF_ALL_CLIENTS: &str = "[as for all](#the-client-of-myproxy)";
+
 #[test]
 fn the_command_line_is_documented_as_it_is() -> Result<()> {
     let mut help = Help::default();
     let text = read("docs/command-line.md")?;
     let sections = sections(&text);
+    let of_all_clients = sections
+        .get("The client of MyProxy")
+        .context("no section about the client of MyProxy")?;
+    let of_all_clients = options_in_inline_code(of_all_clients)?;
     let commands = [
         "list",
         "sweep",
+        "check-config",
         "logon",
+        "init",
+        "store",
+        "info",
+        "change-passphrase",
+        "destroy",
+        "trustroots",
         "test-login",
         "keyclient",
         "setup-server",
@@ -91,6 +105,10 @@ fn the_command_line_is_documented_as_it_is() -> Result<()> {
         let mut named = options_in_inline_code(section)?;
         // Said once, of all of them.
         named.extend(["-h", "--help"].map(str::to_owned));
+        if section.contains(OF_ALL_CLIENTS) {
+            let options = help.options(command)?;
+            named.extend(of_all_clients.intersection(options).cloned());
+        }
         let known = help.options(command)?;
         let unknown: Vec<_> = named.difference(known).collect();
         let missing: Vec<_> = known.difference(&named).collect();

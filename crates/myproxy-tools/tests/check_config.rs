@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use nix::unistd::{Uid, User};
+use testbed::pki::Authority;
 use testbed::{Accepts, MyProxyServer, PrivateDirectory, artifact};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mod-myproxy");
@@ -313,6 +314,7 @@ fn what_httpd_refuses_is_said_in_its_words() {
         let name = directives.split(' ').next().unwrap();
         assert!(text(&output.stdout).contains(name), "{output:?}");
         assert!(text(&output.stdout).contains("myproxy.conf"), "{output:?}");
+        assert!(text(&output.stdout).contains("1 would fail"), "one thing, in one line: {output:?}");
     }
     let output = scene.check("", &[]);
     assert_eq!(output.status.code(), Some(1));
@@ -337,4 +339,34 @@ fn programs_that_are_not_there_are_named() {
         assert_eq!(output.status.code(), Some(1));
         assert!(text(&output.stderr).contains(words), "{output:?}");
     }
+}
+
+#[test]
+fn a_certificate_that_no_server_would_take_is_found() {
+    let scene = Scene::new();
+    let authority = Authority::new(scene.directory.path(), "test").unwrap();
+    let names = ["portal.example.org"];
+    let good = authority.server_certificate("good", &names).unwrap();
+    let expired = authority.expired_certificate("expired", &names).unwrap();
+    let with = |certificate: &Path, key: &Path| {
+        format!(
+            "{}MyProxyCertificateFile {}\nMyProxyCertificateKeyFile {}\n",
+            scene.good(),
+            certificate.display(),
+            key.display()
+        )
+    };
+    scene.finds(&with(&good.certificate, &good.key), &[]);
+    for (certificate, key, words) in [
+        (&expired.certificate, &expired.key, "has expired: get a new one"),
+        (&good.certificate, &expired.key, "does not belong to"),
+        (&good.key, &good.key, "there is no certificate"),
+        (&good.certificate, &scene.path("nowhere"), "cannot read"),
+    ] {
+        let words = format!("fails: MyProxyCertificateFile: ... {words}");
+        scene.finds(&with(certificate, key), &[("5", &words)]);
+    }
+    fs::set_permissions(&good.key, Permissions::from_mode(0o644)).unwrap();
+    let open = "fails: MyProxyCertificateFile: ... is open to every user";
+    scene.finds(&with(&good.certificate, &good.key), &[("5", open)]);
 }

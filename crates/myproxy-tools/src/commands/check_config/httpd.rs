@@ -159,9 +159,16 @@ fn words(stderr: &[u8]) -> Vec<String> {
         "is already loaded, skipping",
     ];
     let text = String::from_utf8_lossy(stderr);
-    let lines = text.lines().map(str::trim);
-    lines
-        .filter(|line| !line.is_empty() && !OF_ITSELF.iter().any(|words| line.contains(words)))
-        .map(str::to_owned)
-        .collect()
+    let mut sentences: Vec<String> = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if line.is_empty() || OF_ITSELF.iter().any(|words| line.contains(words)) {
+            continue;
+        }
+        // "Syntax error on line 5 of /etc/httpd.conf:", and what it is in the next line.
+        match sentences.last_mut() {
+            Some(place) if place.ends_with(':') => *place += &format!(" {line}"),
+            _ => sentences.push(line.to_owned()),
+        }
+    }
+    sentences
 }
