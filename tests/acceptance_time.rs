@@ -28,7 +28,7 @@ fn error_of(page: &Seen) -> Option<&str> {
 }
 
 #[test]
-fn an_expired_credential_is_told_as_such_and_stays_where_nothing_is_swept() -> Result<()> {
+fn an_expired_credential_is_told_as_such_and_ends_with_its_session() -> Result<()> {
     let clock = Clock::new()?;
     let site = site(&clock, "MyProxyLifetime 3600")
         .configuration("MyProxySweepInterval 0")
@@ -45,11 +45,14 @@ fn an_expired_credential_is_told_as_such_and_stays_where_nothing_is_swept() -> R
         line.contains("[myproxy:debug]"),
         "to log in again is no error: {line}"
     );
-    thread::sleep(Duration::from_secs(3));
-    assert!(alices_file(&site).exists());
-
-    browser.get(&site.url("/logout"))?;
+    // Both are gone, without a sweep.
+    log.wait_for(
+        "a session of alice ended (its credential has expired); its credential was erased",
+        Duration::from_secs(5),
+    )?;
     assert!(!alices_file(&site).exists());
+    assert_eq!(site.stored_credentials()?, [""; 0]);
+    assert_eq!(site.stored_sessions()?, [""; 0]);
     Ok(())
 }
 
@@ -66,6 +69,7 @@ fn an_expired_credential_is_swept() -> Result<()> {
         .log()
         .wait_for("swept: 1 expired", Duration::from_secs(15))?;
     assert_eq!(site.stored_credentials()?, [""; 0]);
+    assert_eq!(site.stored_sessions()?, [""; 0], "a session outlived its credential");
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use testbed::application::Seen;
 use testbed::browser::{Browser, Request, Response};
 use testbed::httpd::{Mpm, configtest};
 use testbed::site::{AppServer, PASSWORD, Site};
+use testbed::wait_until;
 
 /// Places that belong to one application, each with requirements of its own, and one page that tells of every refusal.
 fn places(with_credential: &[(&str, &str)], without: &[(&str, &str)]) -> String {
@@ -152,7 +153,13 @@ fn the_answer_goes_by_the_cause() -> Result<()> {
     let page = browser.get(&site.url("/forbidden"))?;
     told(&page, 503, "unreachable")?;
     site.myproxy.start()?;
-    let_in(&browser.get(&site.url("/alone"))?.response)?;
+    // It is not asked again at each request.
+    let is_back = wait_until(Duration::from_secs(30), || {
+        browser
+            .get(&site.url("/alone"))
+            .is_ok_and(|page| let_in(&page.response).is_ok())
+    });
+    ensure!(is_back, "{}", site.httpd.log().text());
     let line = site.httpd.log().wait_for(
         "refused with 503, because there is no credential: unreachable",
         Duration::from_secs(5),

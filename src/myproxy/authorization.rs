@@ -6,7 +6,7 @@ use super::MyProxy;
 use super::config::{DirectoryConfig, ServerConfig};
 use super::shortfall::{Class, Shortfall};
 use super::wanted::Wanted;
-use super::{fixups, on_missing};
+use super::{fixups, on_missing, session};
 use crate::httpd::{Arguments, Authorization, AuthorizationProvider, Outcome, Request, Use};
 
 /// The provider.
@@ -59,7 +59,10 @@ fn what_is_stored(request: &Request<'_>, place: &DirectoryConfig) -> Result<(), 
     if request.first().state::<MyProxy>().logged_out.get() {
         return Err(Shortfall::logged_out());
     }
-    Wanted::of(request, place)?.what_is_there().map(|_| ())
+    let wanted = Wanted::of(request, place)?;
+    // A session that was idle takes its credential along.
+    session::find(&wanted)?;
+    wanted.what_is_there().map(|_| ())
 }
 
 /// `auth_checker`, around those of all modules: mod_authz_core answers 401 to whoever lacks what is required, as if

@@ -33,6 +33,11 @@ pub fn granting_cookie(request: &Request<'_>, forward: Forward) -> Option<Granti
     Some(GrantingCookie { proof, plain })
 }
 
+/// Whether this request comes from a login.
+pub fn brings_granting_cookie(request: &Request<'_>) -> bool {
+    PLAIN_COOKIE.ask(request).is_some()
+}
+
 /// Sends the user of a request to log in again. Declines where the user is none of Pubcookie's, or comes from a login
 /// with this very request.
 pub fn log_in_again(request: &Request<'_>) -> Outcome {

@@ -74,10 +74,11 @@ fn tell(server: Server<'_>, report: &SweepReport) {
         log!(
             server,
             Info,
-            "swept: {} expired and {} orphaned credentials erased, {} idle sessions ended",
+            "swept: {} expired and {} orphaned credentials erased, {} idle sessions ended, and {} with their credential",
             report.expired.len(),
             report.orphaned.len(),
             report.idle.len(),
+            report.over.len(),
         );
     }
 }

@@ -1,14 +1,15 @@
 //! What a request asks for: whose credential, of which server, as of when.
 
+use std::cell::OnceCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use credential_store::{Credential, Error, Lookup};
+use credential_store::{Credential, CredentialName, Error, Lookup, Session};
 
-use super::MyProxy;
-use super::config::{DirectoryConfig, ServerConfig};
+use super::config::{DirectoryConfig, Scope, ServerConfig};
 use super::identity::Identity;
 use super::running::Running;
 use super::shortfall::{Class, Shortfall};
+use super::{MyProxy, meeting, session};
 use crate::httpd::Request;
 
 /// All that a decision needs to know.
@@ -18,6 +19,10 @@ pub struct Wanted<'r> {
     pub running: &'r Running,
     pub place: &'r DirectoryConfig,
     pub identity: Identity,
+    /// Whether a session of this request begins with a credential of its own (`MyProxyCredScope session`).
+    pub alone: bool,
+    /// The name of the credential that its session uses, once there is one.
+    of_session: OnceCell<CredentialName>,
     /// When the request arrived: the one clock that everything about it goes by.
     pub now: SystemTime,
 }
@@ -37,29 +42,55 @@ impl<'r> Wanted<'r> {
             running,
             place,
             identity,
+            // A client that keeps no cookies would log on with every request: all of a user share one credential.
+            alone: config.scope() == Scope::Session
+                && (session::is_kept_by(request) || meeting::brings_granting_cookie(request)),
+            of_session: OnceCell::new(),
             now,
         })
+    }
+
+    /// Under which name the request's credential is kept: its session says so. `None` where it needs a session first.
+    pub fn name(&self) -> Option<&CredentialName> {
+        let of_user = || (!self.alone).then_some(&self.identity.name);
+        self.of_session.get().or_else(of_user)
+    }
+
+    /// Goes by a session from now on.
+    pub fn go_by(&self, session: &Session) {
+        // A request has one session.
+        let _ = self.of_session.set(session.credential().clone());
     }
 
     /// The stored credential, or why none serves.
     pub fn what_is_there(&self) -> Result<Credential, Shortfall> {
         match self.stored()? {
             Stored::Good(credential) => Ok(credential),
-            Stored::Lacking(shortfall) | Stored::Unsafe(shortfall) => Err(shortfall),
+            Stored::Lacking(shortfall) | Stored::Over(shortfall) | Stored::Unsafe(shortfall) => {
+                Err(shortfall)
+            }
         }
     }
 
     /// What is stored for the request's user.
     pub fn stored(&self) -> Result<Stored, Shortfall> {
-        let Identity { name, origin, .. } = &self.identity;
+        let Some(name) = self.name() else {
+            return Ok(Stored::Lacking(Shortfall::nothing()));
+        };
         let Wanted { running, place, .. } = self;
+        let origin = &self.identity.origin;
         let found = running
             .credentials
             .lookup(name, origin, place.methods(), place.min_lifetime(), self.now);
-        let lacking = |class, words: &str| Ok(Stored::Lacking(Shortfall::new(class, words)));
         match found {
             Ok(Lookup::Good(credential)) => Ok(Stored::Good(credential)),
-            Ok(Lookup::Expired(_)) => lacking(Class::Expired, "the credential has expired; log in again"),
+            Ok(Lookup::Expired(certificate)) => {
+                let shortfall = Shortfall::new(Class::Expired, "the credential has expired; log in again");
+                Ok(match certificate.expires <= self.now {
+                    true => Stored::Over(shortfall),
+                    false => Stored::Lacking(shortfall),
+                })
+            }
             Ok(Lookup::Missing) => Ok(Stored::Lacking(Shortfall::nothing())),
             Ok(Lookup::NotYours) => Err(Shortfall::new(Class::None, NOT_YOURS)),
             Err(error @ Error::UnsafeFile { .. }) => Ok(Stored::Unsafe(error.into())),
@@ -74,6 +105,8 @@ pub enum Stored {
     Good(Credential),
     /// Nothing that serves, and a logon may put something there.
     Lacking(Shortfall),
+    /// One whose time is over. A logon may put another in its place.
+    Over(Shortfall),
     /// A file that somebody opened up or replaced. It serves nobody; a logon puts another in its place.
     Unsafe(Shortfall),
 }

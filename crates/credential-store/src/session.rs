@@ -154,10 +154,35 @@ impl SessionStore {
         idle: Duration,
         now: SystemTime,
     ) -> Result<(SessionId, Session), Error> {
+        self.begin(SessionId::generate()?, web_user, credential.clone(), idle, now)
+    }
+
+    /// The same for a session whose credential no other one uses: it is named after both.
+    ///
+    /// # Errors
+    /// [`Error::NoUser`], and those of [`SessionStore::create`].
+    pub fn create_alone(
+        &self,
+        web_user: &WebUser,
+        idle: Duration,
+        now: SystemTime,
+    ) -> Result<(SessionId, Session), Error> {
         let id = SessionId::generate()?;
+        let credential = CredentialName::of_session(&web_user.name, &id)?;
+        self.begin(id, web_user, credential, idle, now)
+    }
+
+    fn begin(
+        &self,
+        id: SessionId,
+        web_user: &WebUser,
+        credential: CredentialName,
+        idle: Duration,
+        now: SystemTime,
+    ) -> Result<(SessionId, Session), Error> {
         let content = Box::new(Live {
             web_user: web_user.clone(),
-            credential: credential.clone(),
+            credential,
             created: now,
             idle_seconds: idle.as_secs(),
             pending: None,

@@ -82,6 +82,7 @@ fn lines(report: &SweepReport) -> String {
         ("orphaned credential", &report.orphaned),
         ("broken", &report.broken),
         ("idle session", &report.idle),
+        ("session of an expired credential", &report.over),
         ("stale temporary file", &report.temporaries),
         ("stale granting cookie in session", &report.stale_cookies),
         ("left, not ours", &report.unknown),
