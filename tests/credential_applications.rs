@@ -67,16 +67,8 @@ fn python_through_mod_wsgi() -> Result<()> {
 
 #[test]
 fn what_mod_proxy_http_leads_to() -> Result<()> {
-    let directory = PrivateDirectory::new("backend")?;
-    let port = free_port()?;
-    let mut command = command_of_another_user("/usr/bin/python3");
-    command
-        .arg(program(&directory, "application.py")?)
-        .arg(port.to_string());
-    let mut backend = Process::start("the backend", &mut command, &directory.join("backend.log"))?;
-    backend.wait_until_listening(START_LIMIT, ([127, 0, 0, 1], port).into())?;
-
-    let way = format!("ProxyPass http://127.0.0.1:{port}/");
+    let backend = Backend::start(&["application.py"])?;
+    let way = format!("ProxyPass http://127.0.0.1:{}/", backend.port);
     let site = site_with(
         &way,
         "<Location /app/there>\nMyProxyHeader X-Grid-Credential\n</Location>",
@@ -85,6 +77,49 @@ fn what_mod_proxy_http_leads_to() -> Result<()> {
     .module("proxy_http")
     .start()?;
     ask_everything(&site, "HTTP_X_GRID_CREDENTIAL", "HTTP_")
+}
+
+#[test]
+fn what_mod_proxy_ajp_and_mod_proxy_scgi_lead_to() -> Result<()> {
+    for protocol in ["ajp", "scgi"] {
+        let backend = Backend::start(&["listener.py", protocol])?;
+        let way = format!("ProxyPass {protocol}://127.0.0.1:{}/", backend.port);
+        let site = site_with(&way, "")
+            .module("proxy")
+            .module(&format!("proxy_{protocol}"))
+            .start()?;
+        ask_everything(&site, "X509_USER_PROXY", "").with_context(|| protocol.to_owned())?;
+    }
+    Ok(())
+}
+
+/// An application that listens on a port of its own.
+struct Backend {
+    port: u16,
+    _process: Process,
+    _directory: PrivateDirectory,
+}
+
+impl Backend {
+    /// Starts a program of `tests/applications`: its name and the arguments before the port.
+    fn start(program_and_arguments: &[&str]) -> Result<Self> {
+        let directory = PrivateDirectory::new("backend")?;
+        program(&directory, "application.py")?;
+        let (name, arguments) = program_and_arguments.split_first().context("which program?")?;
+        let port = free_port()?;
+        let mut command = command_of_another_user("/usr/bin/python3");
+        command
+            .arg(program(&directory, name)?)
+            .args(arguments)
+            .arg(port.to_string());
+        let mut process = Process::start("the backend", &mut command, &directory.join("backend.log"))?;
+        process.wait_until_listening(START_LIMIT, ([127, 0, 0, 1], port).into())?;
+        Ok(Backend {
+            port,
+            _process: process,
+            _directory: directory,
+        })
+    }
 }
 
 /// Where Debian and Fedora keep it: one has the version in its name.

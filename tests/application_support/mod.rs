@@ -15,13 +15,16 @@ use testbed::site::{AppServer, Site, SiteBuilder, USER};
 /// What a client would have an application believe.
 const FORGED: &str = "/forged/by/a/client";
 
-/// A program of `tests/applications`, copied to where another user can read it.
+/// A program of `tests/applications`, copied to where another user can read it. Python has to see what else is there.
 pub fn program(directory: &PrivateDirectory, name: &str) -> Result<PathBuf> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/applications")
         .join(name);
     let text = fs::read(&source).with_context(|| source.display().to_string())?;
-    directory.write(name, 0o644, text)
+    if !directory.join("programs").exists() {
+        directory.make_directory("programs", 0o755)?;
+    }
+    directory.write(&format!("programs/{name}"), 0o644, text)
 }
 
 /// The user, not httpd's, that an application runs as, with the group of httpd's children; none where the test is an
