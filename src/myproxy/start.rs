@@ -11,8 +11,9 @@ use super::key_pool::KeyPool;
 use super::limit::Limit;
 use super::own_certificate::OwnCertificate;
 use super::proven::ProvenPassPhrases;
+use super::renewal::Renewals;
 use super::running::{Asking, Running};
-use super::{MyProxy, sweep};
+use super::{MyProxy, renewal, renewal_limits, sweep};
 use crate::httpd::{self, ChildUser, Setup};
 
 /// What a server must have to serve credentials.
@@ -37,6 +38,9 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
         check_trust(config).map_err(|problem| format!("{position}: {problem}"))?;
         check_permissions(config).map_err(|problem| format!("{position}: {problem}"))?;
         OwnCertificate::configured(config).map_err(|problem| format!("{position}: {problem}"))?;
+        if let Some(defaults) = server.directory_defaults::<MyProxy>() {
+            renewal_limits::check(config, defaults).map_err(|problem| format!("{position}: {problem}"))?;
+        }
         for other in &serving {
             check_shared_directory((server, config), *other)?;
         }
@@ -49,6 +53,7 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
 pub fn start(setup: &Setup<'_>) -> Result<(), String> {
     setup.separate_configs::<MyProxy>()?;
     let keys = key_pool(setup)?;
+    let renewals = Arc::default();
     let mut asking: Vec<(&ServerConfig, &Arc<Asking>)> = Vec::new();
     let mut started: Vec<(&ServerConfig, &Arc<Running>)> = Vec::new();
     for server in setup.servers() {
@@ -59,9 +64,7 @@ pub fn start(setup: &Setup<'_>) -> Result<(), String> {
             continue;
         };
         let position = |problem| format!("{}: {problem}", server.defined_at());
-        let same = asking
-            .iter()
-            .find(|(other, _)| other.settings == config.settings);
+        let same = asking.iter().find(|(other, _)| other.settings == config.settings);
         let made = match same {
             Some((_, made)) => Arc::clone(made),
             None => Arc::new(ask(servers, config).map_err(position)?),
@@ -76,11 +79,12 @@ pub fn start(setup: &Setup<'_>) -> Result<(), String> {
             .find(|(other, _)| other.settings == config.settings);
         let running = match same {
             Some((_, running)) => Arc::clone(running),
-            None => Arc::new(run(&needs, config, made, &keys).map_err(position)?),
+            None => Arc::new(run(&needs, config, made, &keys, &renewals).map_err(position)?),
         };
         started.push((config, config.running.get_or_init(|| running)));
     }
     sweep::start(setup);
+    renewal::start_watch(setup);
     Ok(())
 }
 
@@ -206,7 +210,9 @@ fn key_pool(setup: &Setup<'_>) -> Result<Arc<KeyPool>, String> {
     let settings = setup.main().config::<MyProxy>().map(|config| &config.settings);
     let default = if httpd::threads_in_a_child() == 1 { 0 } else { 8 };
     let size = settings.and_then(|settings| settings.key_pool).unwrap_or(default);
-    KeyPool::new(size).map(Arc::new).map_err(|error| format!("MyProxyKeyPool: {error}"))
+    KeyPool::new(size)
+        .map(Arc::new)
+        .map_err(|error| format!("MyProxyKeyPool: {error}"))
 }
 
 /// Also where no place wants credentials: `AuthBasicProvider myproxy` tells nobody that it is used.
@@ -244,6 +250,7 @@ fn run(
     config: &ServerConfig,
     asking: &Arc<Asking>,
     keys: &Arc<KeyPool>,
+    renewals: &Arc<Renewals>,
 ) -> Result<Running, String> {
     let certificate = OwnCertificate::configured(config)?;
 
@@ -262,6 +269,7 @@ fn run(
         credentials,
         sessions,
         keys: Arc::clone(keys),
+        renewals: Arc::clone(renewals),
         patience: config.settings.timeouts.unwrap_or_default().total,
     })
 }
