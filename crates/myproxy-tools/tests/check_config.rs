@@ -314,7 +314,10 @@ fn what_httpd_refuses_is_said_in_its_words() {
         let name = directives.split(' ').next().unwrap();
         assert!(text(&output.stdout).contains(name), "{output:?}");
         assert!(text(&output.stdout).contains("myproxy.conf"), "{output:?}");
-        assert!(text(&output.stdout).contains("1 would fail"), "one thing, in one line: {output:?}");
+        assert!(
+            text(&output.stdout).contains("1 would fail"),
+            "one thing, in one line: {output:?}"
+        );
     }
     let output = scene.check("", &[]);
     assert_eq!(output.status.code(), Some(1));
