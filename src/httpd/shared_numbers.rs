@@ -52,6 +52,12 @@ impl Deref for SharedNumbers {
     }
 }
 
+impl AsRef<[AtomicU64]> for SharedNumbers {
+    fn as_ref(&self) -> &[AtomicU64] {
+        self
+    }
+}
+
 impl Drop for SharedNumbers {
     fn drop(&mut self) {
         // SAFETY: `new` mapped it, and nobody has a reference to it any more. Other processes keep theirs.

@@ -14,7 +14,10 @@ use super::proven::ProvenPassPhrases;
 use super::renewal::Renewals;
 use super::running::{Asking, Running};
 use super::{MyProxy, renewal, renewal_limits, sweep};
-use crate::httpd::{self, ChildUser, Setup};
+use crate::httpd::{self, ChildUser, Setup, SharedNumbers};
+
+/// How many servers and addresses that did not answer all children remember together.
+const SERVERS_REMEMBERED: usize = 128;
 
 /// What a server must have to serve credentials.
 struct Needs<'c> {
@@ -228,7 +231,10 @@ fn ask(servers: &[Server], config: &ServerConfig) -> Result<Asking, String> {
     options.trust_directory = trust_directory(config).to_owned();
     options.reply_timeout = timeouts.step;
     options.total_timeout = timeouts.total;
-    let client = Client::new(options).map_err(|error| format!("MyProxyServer: {error}"))?;
+    let outages = SharedNumbers::new(SERVERS_REMEMBERED).map_err(|error| format!("MyProxyServer: {error}"))?;
+    let client = Client::new(options)
+        .map_err(|error| format!("MyProxyServer: {error}"))?
+        .remembering_outages_in(Arc::new(outages));
 
     let workers = httpd::workers();
     let most = config

@@ -14,6 +14,7 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::error_queue::ErrorQueue;
 use crate::key::{Key, KeyError};
+use crate::outages::OutageMemory;
 use crate::request::GetRequest;
 use crate::server::Server;
 use crate::servers::Servers;
@@ -69,6 +70,14 @@ impl Client {
             total_timeout: options.total_timeout,
             context: tls_context()?,
         })
+    }
+
+    /// Remembers in numbers that other processes share which servers did not answer lately: what one has waited for, the
+    /// others need not find out. All numbers are zero at first; a few dozen are plenty.
+    #[must_use]
+    pub fn remembering_outages_in(mut self, memory: OutageMemory) -> Self {
+        self.servers.remember_outages_in(memory);
+        self
     }
 
     /// Gets a credential for `key`. Blocks for the total time limit at most.

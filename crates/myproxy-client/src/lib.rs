@@ -90,6 +90,7 @@ pub use input::{
 pub use key::{Key, KeyError, KeySpec};
 pub use key_generator::GenerationError;
 pub use old_credential::{OldCredential, OldCredentialError};
+pub use outages::OutageMemory;
 pub use owner::Storage;
 pub use proof::Proof;
 pub use request::GetRequest;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::connection::{Connection, Limits, Security};
 use crate::deadline::Deadline;
 use crate::error::{Error, ErrorClass, Step};
-use crate::outages::{Outage, Outages, Place};
+use crate::outages::{Outage, OutageMemory, Outages, Place};
 use crate::resolve::resolve;
 use crate::server::Server;
 
@@ -21,8 +21,12 @@ impl Servers {
     pub fn new(servers: Vec<Server>) -> Self {
         Servers {
             servers,
-            outages: Outages::default(),
+            outages: Outages::of_this_process(),
         }
+    }
+
+    pub fn remember_outages_in(&mut self, memory: OutageMemory) {
+        self.outages = Outages::in_memory(memory);
     }
 
     /// Talks to the first server that is there and trusted. From then on whatever happens is final: it may have seen
