@@ -107,6 +107,11 @@ fn a_logon_brings_trust_roots_too() {
     fs::write(&policy, [&right[..], b"# old"].concat()).unwrap();
     success(&trusting(&["logon", "-ST"]));
     assert_eq!(fs::read(&policy).unwrap(), right);
+    fs::remove_file(&user.proxy).unwrap();
+    fs::write(&policy, [&right[..], b"# old"].concat()).unwrap();
+    success(&trusting(&["logon", "-STN"]));
+    assert_eq!(fs::read(&policy).unwrap(), right);
+    assert!(!user.proxy.exists());
 }
 
 #[test]

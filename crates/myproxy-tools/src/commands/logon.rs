@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, bail};
 use myproxy_client::{
     Client, Credential, GetRequest, Key, KeyFormat, KeySpec, Lifetime, OldCredential, PassPhrase, Proof,
-    ServerFingerprint, VoName,
+    ServerFingerprint, TrustRoots,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -110,21 +110,15 @@ pub struct Arguments {
 
 /// Fetches the credential and writes it.
 pub fn run(arguments: Arguments) -> Result<()> {
+    if arguments.certificate_request.is_some() {
+        bail!("-Q is not done here: the private key is made with the request, and is in the file");
+    }
     let destination = Destination::new(&arguments)?;
     // Everything that can be wrong with the arguments is said before the pass phrase is asked for.
     let key_spec = key_spec(&arguments)?;
     let lifetime = Lifetime::from_hours(arguments.hours)?;
     let credential_name = arguments.account.credential_name()?;
-    let vo_names = arguments
-        .vo_names
-        .iter()
-        .map(VoName::new)
-        .collect::<Result<_, _>>()?;
-    let vomses = if arguments.vo_names.is_empty() {
-        Vec::new()
-    } else {
-        voms::servers()?
-    };
+    let (vo_names, vomses) = voms::asked_for(&arguments.vo_names)?;
     let client = client(&arguments)?;
     let request = GetRequest {
         lifetime,
@@ -134,23 +128,33 @@ pub fn run(arguments: Arguments) -> Result<()> {
         ..who_and_proof(&arguments)?
     };
     if arguments.no_credential {
-        return Ok(client.verify(&request)?);
+        client.verify(&request)?;
+        return if arguments.trust_roots {
+            install(&client.trust_roots()?)
+        } else {
+            Ok(())
+        };
     }
     let key = Key::generate(key_spec)?;
     // A pass phrase may be good for one use: where nothing can be written it is not shown.
     let output = destination.open()?;
-    let credential = if arguments.trust_roots {
-        let (credential, trust_roots) = client.get_with_trust_roots(&request, &key)?;
-        trust_roots::install(&trust_roots, &trust_roots::installation_directory())?;
-        credential
+    let (credential, trust_roots) = if arguments.trust_roots {
+        client.get_with_trust_roots(&request, &key)?
     } else {
-        client.get(&request, &key)?
+        (client.get(&request, &key)?, TrustRoots::default())
     };
     output.write(&credential.to_pem(KeyFormat::Pkcs1)?)?;
+    if arguments.trust_roots {
+        install(&trust_roots)?;
+    }
     if arguments.quiet {
         return Ok(());
     }
     report(&credential, &destination, arguments.json)
+}
+
+fn install(trust_roots: &TrustRoots) -> Result<()> {
+    trust_roots::install(trust_roots, &trust_roots::installation_directory()).map(drop)
 }
 
 /// A client that trusts the server; with -b, because of its fingerprint.
@@ -230,9 +234,6 @@ enum Destination {
 
 impl Destination {
     fn new(arguments: &Arguments) -> Result<Self> {
-        if arguments.certificate_request.is_some() {
-            bail!("-Q is not done here: the private key is made with the request, and is in the file");
-        }
         match &arguments.file {
             Some(file) if file.as_os_str() == "-" && arguments.json => {
                 bail!("--json and -o - would both write to standard output: name a file")

@@ -1,19 +1,23 @@
-//! Where the VOMS servers are, for a MyProxy server that does not know.
+//! Attributes of virtual organisations that the MyProxy server shall ask VOMS for.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use myproxy_client::VomsesLine;
+use myproxy_client::{VoName, VomsesLine};
 
-/// The lines of the file that `VOMS_USERCONF` names, or of all files in that directory; none where it is not set.
-pub fn servers() -> Result<Vec<VomsesLine>> {
-    match env::var_os("VOMS_USERCONF") {
+/// What `names` ask for, and where the VOMS servers are, for a MyProxy server that does not know: the lines of the file
+/// that `VOMS_USERCONF` names, or of all files in that directory.
+pub fn asked_for(names: &[String]) -> Result<(Vec<VoName>, Vec<VomsesLine>)> {
+    let asked: Vec<_> = names.iter().map(VoName::new).collect::<Result<_, _>>()?;
+    match env::var_os("VOMS_USERCONF").filter(|_| !asked.is_empty()) {
         Some(path) => {
-            lines(Path::new(&path)).with_context(|| format!("VOMS_USERCONF: cannot use {}", path.display()))
+            let lines = lines(Path::new(&path))
+                .with_context(|| format!("VOMS_USERCONF: cannot use {}", path.display()))?;
+            Ok((asked, lines))
         }
-        None => Ok(Vec::new()),
+        None => Ok((asked, Vec::new())),
     }
 }
 
