@@ -13,7 +13,7 @@ use regex::Regex;
 use support::{BASIC, PASS_PHRASE, Site, USER, seen};
 use testbed::browser::Response;
 use testbed::httpd::Mpm;
-use testbed::wait_until;
+use testbed::{PrivateDirectory, wait_until};
 
 const WRONG: &str = "close-sesame";
 
@@ -80,6 +80,37 @@ fn what_is_wrong_is_401_and_what_cannot_be_sent_is_never_shown_to_the_server() -
             "no line like {line} in:\n{lines}"
         );
     }
+    Ok(())
+}
+
+#[test]
+fn a_server_that_trusts_our_certificate_lets_no_wrong_pass_phrase_through() -> Result<()> {
+    let hash = openssl::base64::encode_block(&openssl::sha::sha1(b"of-the-file"));
+    let directory = PrivateDirectory::new("passwords")?;
+    let passwords = directory.write("passwords", 0o644, format!("carol:{{SHA}}{hash}\n"))?;
+    let site = Site::builder()
+        .trusted()
+        .configuration(&format!(
+            "<Location /check>\n{BASIC}AuthBasicProvider myproxy\n</Location>\n\
+             <Location /app/vouched>\nAuthBasicProvider file\nAuthUserFile \"{}\"\n</Location>",
+            passwords.display()
+        ))
+        .start()?;
+    // It does trust us: a user whose pass phrase it never sees gets a credential.
+    let page = seen(&site.fetch("/app/vouched", "carol", "of-the-file")?)?;
+    ensure!(page.credential()?.subject.ends_with("/CN=carol"));
+    assert_eq!(site.myproxy.issued()?, 1);
+
+    for path in ["/app", "/check"] {
+        for wrong in [WRONG, "", " "] {
+            for user in [USER, "carol"] {
+                let answer = site.fetch(path, user, wrong)?;
+                assert_eq!(answer.status, 401, "{path} {user} {wrong:?}");
+            }
+        }
+    }
+    assert_eq!(site.myproxy.issued()?, 1);
+    seen(&site.fetch("/app", USER, PASS_PHRASE)?)?.credential()?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use testbed::application::Seen;
 use testbed::httpd::Mpm;
-use testbed::site::Site;
+use testbed::site::{AppServer, PASSWORD, Site, USER};
 
 /// Where httpd calls us during a request, a host and path that get there, and what the client is answered: after an
 /// answer has been decided on, nothing can be refused any more.
@@ -49,6 +49,60 @@ fn a_panic_during_a_request_is_a_refusal_and_no_more() -> Result<()> {
             );
         }
         assert!(!log.text().contains("exit signal"), "{callback}: {}", log.text());
+    }
+    Ok(())
+}
+
+/// Nothing that answers for a password is more dangerous than one that says yes because it failed.
+#[test]
+fn a_panic_of_the_authentication_provider_lets_nobody_in() -> Result<()> {
+    let mut site = Site::builder()
+        .app_server(AppServer::new("app").configuration(
+            "<Location /pass-phrase>\nAuthType Basic\nAuthName demo\nAuthBasicProvider myproxy\nRequire valid-user\n\
+             </Location>",
+        ))
+        .environment("MOD_MYPROXY_PANIC_IN", "authentication provider")
+        .start()?;
+    let log = site.httpd.log_from_now();
+    for password in [PASSWORD, "wrong", ""] {
+        let credentials = openssl::base64::encode_block(format!("{USER}:{password}").as_bytes());
+        let request = testbed::browser::Request::get(site.url("/pass-phrase").parse()?)
+            .header("Authorization", &format!("Basic {credentials}"));
+        assert_eq!(site.browser()?.exchange(&request)?.status, 500);
+    }
+    let line = log.wait_for(
+        "internal error in authentication provider",
+        Duration::from_secs(5),
+    )?;
+    assert!(line.contains(".rs:") && line.contains("a forced panic"), "{line}");
+    ensure!(site.httpd.is_running(), "httpd has ended");
+    Ok(())
+}
+
+/// Nor does one that answers for a credential, whether it is to let in or to keep out.
+#[test]
+fn a_panic_about_an_authorization_lets_nobody_in() -> Result<()> {
+    let place = |path: &str, requirements: &str| {
+        format!(
+            "<Location {path}>\nAuthType Basic\nAuthName demo\nAuthBasicProvider file\nAuthUserFile passwords\n\
+             MyProxyCredential On\n<RequireAll>\nRequire valid-user\n{requirements}\n</RequireAll>\n</Location>\n"
+        )
+    };
+    let places = place("/demanded", "Require myproxy-credential") + &place("/negated", "Require not myproxy-credential");
+    for callback in ["authorization provider", "auth_checker"] {
+        let mut site = Site::builder()
+            .app_server(AppServer::new("app").configuration(&places))
+            .environment("MOD_MYPROXY_PANIC_IN", callback)
+            .start()?;
+        let log = site.httpd.log_from_now();
+        let credentials = openssl::base64::encode_block(format!("{USER}:{PASSWORD}").as_bytes());
+        for path in ["/demanded", "/negated"] {
+            let request = testbed::browser::Request::get(site.url(path).parse()?)
+                .header("Authorization", &format!("Basic {credentials}"));
+            assert_eq!(site.browser()?.exchange(&request)?.status, 500, "{callback}, {path}");
+        }
+        log.wait_for(&format!("internal error in {callback}"), Duration::from_secs(5))?;
+        ensure!(site.httpd.is_running(), "{callback}: httpd has ended");
     }
     Ok(())
 }

@@ -35,9 +35,12 @@ pub struct SiteBuilder {
     mpm: Mpm,
     modules: Vec<&'static str>,
     users: Vec<(String, String)>,
-    environment: Vec<(&'static str, &'static str)>,
+    trusted: bool,
     configuration: String,
 }
+
+/// What our own certificate is called.
+const OWN_NAME: &str = "portal";
 
 impl Site {
     /// `/app` is behind HTTP Basic, gives its user a credential and shows what the application sees. `/logout` ends the
@@ -122,9 +125,10 @@ impl SiteBuilder {
         self
     }
 
-    /// An environment variable of httpd.
-    pub fn environment(mut self, name: &'static str, value: &'static str) -> Self {
-        self.environment.push((name, value));
+    /// The MyProxy server trusts our certificate to know its users, and looks at no pass phrase then (`pam "sufficient"`).
+    /// `/app` takes both methods.
+    pub fn trusted(mut self) -> Self {
+        self.trusted = true;
         self
     }
 
@@ -138,8 +142,11 @@ impl SiteBuilder {
     /// Starts it all.
     pub fn start(mut self) -> Result<Site> {
         self.users.push((USER.to_owned(), PASS_PHRASE.to_owned()));
-        let users = std::mem::take(&mut self.users);
-        let myproxy = std::thread::spawn(|| MyProxyServer::builder(Accepts::PassPhrases(users)).start());
+        let mut myproxy = MyProxyServer::builder(Accepts::PassPhrases(self.users.clone()));
+        if self.trusted {
+            myproxy = myproxy.pam_sufficient().trusted_retriever(OWN_NAME);
+        }
+        let myproxy = std::thread::spawn(|| myproxy.start());
         let directory = PrivateDirectory::new("site")?;
         let authority = Authority::new(directory.path(), "tls")?;
         let certificate = authority.server_certificate("tls", &[HOST])?;
@@ -166,6 +173,15 @@ impl SiteBuilder {
         relay: &Relay,
     ) -> Result<Httpd> {
         let application = application::install(directory.path())?;
+        let (own_certificate, methods) = match self.trusted {
+            false => (String::new(), "passphrase"),
+            true => {
+                let CertificateFiles { certificate, key } = myproxy.certificate_of(OWN_NAME)?;
+                let files = [("File", certificate), ("KeyFile", key)]
+                    .map(|(name, file)| format!("MyProxyCertificate{name} \"{}\"\n", file.display()));
+                (files.concat(), "passphrase certificate")
+            }
+        };
         let text = format!(
             "AliasMatch \"^/files/(.*)\" \"{htdocs}/$1\"\n\
              ScriptAliasMatch \"^/\" \"{application}\"\n\
@@ -173,6 +189,7 @@ impl SiteBuilder {
              MyProxyTrustDir \"{trust}\"\n\
              MyProxyCredStoreDir credentials\n\
              MyProxySessionStore dir:sessions\n\
+             {own_certificate}\
              MyProxyLogoutURI ^/logout\n\
              ErrorDocument 401 /told\n\
              ErrorDocument 500 /told\n\
@@ -182,7 +199,7 @@ impl SiteBuilder {
              <Location /app>\n\
              {BASIC}\
              AuthBasicProvider myproxy\n\
-             MyProxyAuthMethod passphrase\n\
+             MyProxyAuthMethod {methods}\n\
              MyProxyCredential On\n\
              </Location>\n\
              {configuration}",
@@ -195,9 +212,6 @@ impl SiteBuilder {
         let mut httpd = Httpd::builder(directory.path())?.mpm(self.mpm).with_our_modules();
         for module in &self.modules {
             httpd = httpd.module(module);
-        }
-        for (name, value) in &self.environment {
-            httpd = httpd.environment(name, value);
         }
         httpd.host(HOST, certificate, &text).start()
     }
