@@ -5,20 +5,19 @@
 //! valgrind is installed, callgrind counts the instructions a request. `-- --help` shows the options.
 
 mod cases;
-mod client;
-mod instructions;
-mod rounds;
+#[path = "../common/mod.rs"]
+mod common;
 mod site;
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Parser;
 
 use cases::Case;
-use instructions::Instructions;
-use rounds::Measured;
+use common::callgrind::{self, Profiler};
+use common::rounds::{self, Plan};
 use site::{Loaded, Site};
 
 /// Measures what single sign-on costs a request.
@@ -46,13 +45,18 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    build_module()?;
+    common::build_module()?;
     let site = Site::new()?;
     if options.rounds > 0 {
         let httpd = site.httpd(Loaded::Pubcookie)?.start()?;
+        let targets = Case::ALL.map(|case| (case, site.target(case, httpd.port())));
         for &connections in &options.connections {
-            let measured = rounds::measure(&site, &httpd, connections, &options)?;
-            print_measured(connections, &measured);
+            let plan = Plan {
+                rounds: options.rounds,
+                length: Duration::from_secs_f64(options.seconds),
+                connections,
+            };
+            rounds::print(plan, &targets, &rounds::measure(&httpd, &targets, plan)?);
         }
     }
     if options.watched > 0 {
@@ -61,39 +65,9 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The module is what is installed: built for release. Cargo builds none for a benchmark.
-fn build_module() -> Result<()> {
-    let cargo = std::env::var_os("CARGO").context("run this with `cargo bench`")?;
-    let status = Command::new(cargo)
-        .args(["build", "--release", "--package", "mod_myproxy"])
-        .status()?;
-    ensure!(status.success(), "the module cannot be built");
-    Ok(())
-}
-
-fn print_measured(connections: usize, measured: &[(Case, Measured)]) {
-    let s = if connections == 1 { "" } else { "s" };
-    println!("\n{connections} connection{s}");
-    println!(
-        "{:44} {:>10} {:>6} {:>10} {:>6}",
-        "", "requests/s", "ratio", "CPU us", "ratio"
-    );
-    for (case, measured) in measured {
-        let Measured {
-            rate,
-            rate_ratio,
-            cpu,
-            cpu_ratio,
-        } = measured;
-        println!(
-            "{:44} {rate:>10.0} {rate_ratio:>6.2} {cpu:>10.1} {cpu_ratio:>6.2}",
-            case.to_string()
-        );
-    }
-}
-
+/// In one httpd for each set of modules. The profiles are kept where `--profiles` says.
 fn print_instructions(site: &Site, options: &Options) -> Result<()> {
-    if !instructions::callgrind_is_there() {
+    if !callgrind::is_there() {
         println!("\nvalgrind is not installed: instructions are not counted");
         return Ok(());
     }
@@ -104,9 +78,15 @@ fn print_instructions(site: &Site, options: &Options) -> Result<()> {
             Loaded::Nothing | Loaded::Both => &Case::OPEN,
         };
         println!("{loaded}");
+        let mut profiler = Profiler::start(site.httpd(loaded)?, site.directory(), &format!("{loaded:?}"))?;
         let mut open = None;
-        let (watched, profiles) = (options.watched, options.profiles.as_deref());
-        for Instructions { case, count } in instructions::count(site, loaded, cases, watched, profiles)? {
+        for &case in cases {
+            let target = site.target(case, profiler.port());
+            let count = profiler.count(&target, &site.mark(&target), options.watched);
+            let count = count.with_context(|| format!("{case}, under callgrind"))?;
+            if let Some(profiles) = &options.profiles {
+                profiler.keep(&profiles.join(format!("{loaded:?}, {case}")))?;
+            }
             let open = *open.get_or_insert(count);
             println!("  {:44} {count:>10.0} {:>6.2}", case.to_string(), count / open);
         }

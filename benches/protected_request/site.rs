@@ -17,7 +17,7 @@ use testbed::httpd::{Httpd, HttpdBuilder};
 use testbed::pki::{self, Authority, CertificateFiles};
 
 use super::cases::{Case, Format};
-use super::client::{Connector, FILE_SIZE, Target};
+use super::common::client::{Connector, FILE_SIZE, Target};
 
 const SEALED_HOST: &str = "sealed.demo.localhost";
 const LEGACY_HOST: &str = "legacy.demo.localhost";
@@ -159,23 +159,26 @@ impl Site {
 
     /// Where the client of a case goes, and what it brings.
     pub fn target(&self, case: Case, port: u16) -> Target<'_> {
-        let (host, path, header) = match case {
-            Case::Open => (SEALED_HOST, "/open/file.html", String::new()),
-            Case::OpenWithCookie => (SEALED_HOST, "/open/file.html", self.sealed_cookie.clone()),
-            Case::Basic => (SEALED_HOST, "/basic/file.html", ALICE.to_owned()),
+        let (host, path, cookie) = match case {
+            Case::Open => (SEALED_HOST, "/open/file.html", None),
+            Case::OpenWithCookie => (SEALED_HOST, "/open/file.html", Some(&self.sealed_cookie)),
+            Case::Basic => (SEALED_HOST, "/basic/file.html", None),
             Case::Protected(Format::Sealed, _) => {
-                (SEALED_HOST, "/protected/file.html", self.sealed_cookie.clone())
+                (SEALED_HOST, "/protected/file.html", Some(&self.sealed_cookie))
             }
             Case::Protected(Format::Legacy, _) => {
-                (LEGACY_HOST, "/protected/file.html", self.legacy_cookie.clone())
+                (LEGACY_HOST, "/protected/file.html", Some(&self.legacy_cookie))
             }
         };
+        let header = if case == Case::Basic { ALICE } else { "" };
         Target {
             connector: &self.connector,
             host,
             port,
             path,
-            header,
+            header: header.to_owned(),
+            cookie: cookie.cloned(),
+            keeps_cookies: case.keeps_cookies(),
         }
     }
 
@@ -184,6 +187,7 @@ impl Site {
         Target {
             path: "/basic/file.html",
             header: MARK.to_owned(),
+            cookie: None,
             ..*target
         }
     }
@@ -209,7 +213,7 @@ impl Site {
     }
 }
 
-/// The `Cookie` header of a session that is due to be made anew.
+/// The cookie of a session that is due to be made anew.
 fn cookie(cookies: &SessionCookies, host: &str) -> Result<String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let session = Session {
@@ -223,5 +227,5 @@ fn cookie(cookies: &SessionCookies, host: &str) -> Result<String> {
     };
     let set_cookie = cookies.write(&session)?;
     let cookie = set_cookie.split(';').next().unwrap_or_default();
-    Ok(format!("Cookie: {cookie}\r\n"))
+    Ok(cookie.to_owned())
 }

@@ -71,7 +71,8 @@ impl KeyPool {
     }
 
     fn take(&self, kind: KeySpec) -> Option<Key> {
-        if self.size == 0 {
+        let is_made_at_once = matches!(kind, KeySpec::EcP256 | KeySpec::EcP384);
+        if self.size == 0 || is_made_at_once {
             return None;
         }
         let mut ready = self.lock();

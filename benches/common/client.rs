@@ -39,15 +39,26 @@ pub struct Target<'a> {
     pub port: u16,
     /// The file.
     pub path: &'static str,
-    /// One header with its end of line, or nothing.
+    /// A header with its end of line, or nothing.
     pub header: String,
+    /// A cookie to begin with, `name=value`.
+    pub cookie: Option<String>,
+    /// Whether the client sends the cookies that it is given, as browsers do.
+    pub keeps_cookies: bool,
 }
 
 impl Target<'_> {
-    fn request(&self, header: &str) -> Vec<u8> {
-        let Target { host, port, path, .. } = self;
+    fn request(&self, cookie: Option<&str>) -> Vec<u8> {
+        let Target {
+            host,
+            port,
+            path,
+            header,
+            ..
+        } = self;
+        let cookie = cookie.map_or_else(String::new, |cookie| format!("Cookie: {cookie}\r\n"));
         format!(
-            "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: bench\r\nAccept: */*\r\n{header}\r\n"
+            "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: bench\r\nAccept: */*\r\n{header}{cookie}\r\n"
         )
         .into_bytes()
     }
@@ -56,7 +67,6 @@ impl Target<'_> {
 /// An open connection.
 pub struct Connection<'a> {
     target: &'a Target<'a>,
-    keeps_cookies: bool,
     request: Vec<u8>,
     stream: SslStream<TcpStream>,
     buffer: [u8; 16 * 1024],
@@ -64,15 +74,14 @@ pub struct Connection<'a> {
 
 impl<'a> Connection<'a> {
     /// Opens it.
-    pub fn open(target: &'a Target<'a>, keeps_cookies: bool) -> Result<Self> {
+    pub fn open(target: &'a Target<'a>) -> Result<Self> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, target.port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
         Ok(Connection {
             target,
-            keeps_cookies,
-            request: target.request(&target.header),
+            request: target.request(target.cookie.as_deref()),
             stream: target.connector.0.connect(target.host, stream)?,
             buffer: [0; 16 * 1024],
         })
@@ -85,18 +94,25 @@ impl<'a> Connection<'a> {
     pub fn ask(&mut self) -> Result<()> {
         self.stream.write_all(&self.request)?;
         let head = receive_file(&mut self.stream, &mut self.buffer)?;
-        if self.keeps_cookies
+        if self.target.keeps_cookies
             && let Some((_, given)) = head.split_once("\r\nSet-Cookie: ")
         {
             let cookie = given.split(';').next().unwrap_or_default();
-            self.request = self.target.request(&format!("Cookie: {cookie}\r\n"));
+            self.request = self.target.request(Some(cookie));
         }
         Ok(())
     }
 
+    /// The cookie that it sends.
+    pub fn cookie(&self) -> Option<&str> {
+        let request = std::str::from_utf8(&self.request).ok()?;
+        let (_, cookie) = request.split_once("\r\nCookie: ")?;
+        cookie.split("\r\n").next()
+    }
+
     /// Asks for another file once, over the same connection.
     pub fn ask_other(&mut self, other: &Target<'_>) -> Result<()> {
-        self.stream.write_all(&other.request(&other.header))?;
+        self.stream.write_all(&other.request(other.cookie.as_deref()))?;
         receive_file(&mut self.stream, &mut self.buffer).map(drop)
     }
 }

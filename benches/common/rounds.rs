@@ -1,5 +1,6 @@
 //! Requests a second and CPU time a request, as medians of rounds.
 
+use std::fmt::Display;
 use std::fs;
 use std::sync::Barrier;
 use std::thread;
@@ -8,55 +9,50 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use testbed::httpd::Httpd;
 
-use super::Options;
-use super::cases::Case;
-use super::client::Connection;
-use super::site::Site;
+use super::client::{Connection, Target};
+use super::{in_turns, median};
 
-/// What a case comes to.
+/// How often each target has its turn, how long a turn is, and how many connections ask at once.
+#[derive(Clone, Copy)]
+pub struct Plan {
+    /// Turns of each.
+    pub rounds: usize,
+    /// Length of a turn.
+    pub length: Duration,
+    /// Connections, each of which asks again and again.
+    pub connections: usize,
+}
+
+/// What a target comes to.
 pub struct Measured {
     /// Requests a second.
     pub rate: f64,
-    /// The rate, where the open file's is 1.
+    /// The rate, where the first target's is 1.
     pub rate_ratio: f64,
     /// CPU time of all of httpd's processes, in microseconds a request.
     pub cpu: f64,
-    /// The CPU time, where the open file's is 1.
+    /// The CPU time, where the first target's is 1.
     pub cpu_ratio: f64,
 }
 
-/// One turn of a case.
-#[derive(Clone, Copy)]
+/// One turn of a target.
 struct Turn {
     rate: f64,
     cpu: f64,
 }
 
-/// Measures every case with so many connections at once.
-pub fn measure(
-    site: &Site,
-    httpd: &Httpd,
-    connections: usize,
-    options: &Options,
-) -> Result<Vec<(Case, Measured)>> {
-    let length = Duration::from_secs_f64(options.seconds);
-    let mut turns = vec![Vec::new(); Case::ALL.len()];
-    for round in 0..options.rounds {
-        for position in 0..Case::ALL.len() {
-            // Each round begins with another case, so that none always follows the same.
-            let index = (position + round) % Case::ALL.len();
-            let turn = take_turn(site, httpd, Case::ALL[index], connections, length)
-                .with_context(|| format!("{}, {connections} connections", Case::ALL[index]))?;
-            turns[index].push(turn);
-        }
-    }
-    let open = &turns[0];
+/// Measures every target.
+pub fn measure<C: Display>(httpd: &Httpd, targets: &[(C, Target<'_>)], plan: Plan) -> Result<Vec<Measured>> {
+    let turns = in_turns(plan.rounds, targets, |(case, target)| {
+        take_turn(httpd, target, plan).with_context(|| format!("{case}, {} connections", plan.connections))
+    })?;
+    let first = &turns[0];
     let measured = turns.iter().map(|turns| {
         let ratios = |figure: fn(&Turn) -> f64| {
             turns
                 .iter()
-                .zip(open)
-                .map(move |(turn, open)| figure(turn) / figure(open))
+                .zip(first)
+                .map(move |(turn, first)| figure(turn) / figure(first))
         };
         Measured {
             rate: median(turns.iter().map(|turn| turn.rate)),
@@ -65,29 +61,48 @@ pub fn measure(
             cpu_ratio: median(ratios(|turn| turn.cpu)),
         }
     });
-    Ok(Case::ALL.into_iter().zip(measured).collect())
+    Ok(measured.collect())
+}
+
+/// Prints what every target comes to.
+pub fn print<C: Display>(plan: Plan, targets: &[(C, Target<'_>)], measured: &[Measured]) {
+    let s = if plan.connections == 1 { "" } else { "s" };
+    println!("\n{} connection{s}", plan.connections);
+    println!(
+        "{:44} {:>10} {:>6} {:>10} {:>6}",
+        "", "requests/s", "ratio", "CPU us", "ratio"
+    );
+    for ((case, _), measured) in targets.iter().zip(measured) {
+        let Measured {
+            rate,
+            rate_ratio,
+            cpu,
+            cpu_ratio,
+        } = measured;
+        let case = case.to_string();
+        println!("{case:44} {rate:>10.0} {rate_ratio:>6.2} {cpu:>10.1} {cpu_ratio:>6.2}");
+    }
 }
 
 /// Lets every connection ask again and again, one answer after the other. Handshakes and the first answer of each
 /// connection are over when the time begins to run.
-fn take_turn(site: &Site, httpd: &Httpd, case: Case, connections: usize, length: Duration) -> Result<Turn> {
-    let target = &site.target(case, httpd.port());
-    let (ready, go) = (&Barrier::new(connections + 1), &Barrier::new(connections + 1));
+fn take_turn(httpd: &Httpd, target: &Target<'_>, plan: Plan) -> Result<Turn> {
+    let everybody = plan.connections + 1;
+    let (ready, go) = (&Barrier::new(everybody), &Barrier::new(everybody));
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..connections)
+        let threads: Vec<_> = (0..plan.connections)
             .map(|_| {
                 scope.spawn(move || -> Result<usize> {
-                    let connection =
-                        Connection::open(target, case.keeps_cookies()).and_then(|mut connection| {
-                            connection.ask()?;
-                            Ok(connection)
-                        });
+                    let connection = Connection::open(target).and_then(|mut connection| {
+                        connection.ask()?;
+                        Ok(connection)
+                    });
                     // Also where it failed: the others wait.
                     ready.wait();
                     go.wait();
                     let (mut connection, begin) = (connection?, Instant::now());
                     let mut requests = 0;
-                    while begin.elapsed() < length {
+                    while begin.elapsed() < plan.length {
                         connection.ask()?;
                         requests += 1;
                     }
@@ -131,15 +146,4 @@ fn ticks_of(pid: u32) -> Result<u64> {
     let mut times = fields.split(' ').skip(11).map(str::parse::<u64>);
     let mut time = || times.next().context("it is short");
     Ok(time()?? + time()??)
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len().is_multiple_of(2) {
-        (values[middle - 1] + values[middle]) / 2.0
-    } else {
-        values[middle]
-    }
 }
