@@ -1,7 +1,7 @@
 //! A file that only its owner can read, replaced at once.
 
 use std::fs::Permissions;
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,6 @@ impl PrivateFile {
             .and_then(|()| self.temporary.as_file().sync_all())
             .and_then(|()| Ok(self.temporary.persist(&self.path)?))
             .map(drop)
-            .map_err(io::Error::from)
             .with_context(|| not_written(&self.path))
     }
 }

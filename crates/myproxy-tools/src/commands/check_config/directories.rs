@@ -13,7 +13,7 @@ const CREDENTIALS: &str = "MyProxyCredStoreDir";
 const SESSIONS: &str = "MyProxySessionStore";
 
 /// File systems of other machines, by the numbers of Linux's `magic.h`.
-const NETWORK: [(i64, &str); 5] = [
+const NETWORK: [(u32, &str); 5] = [
     (0x6969, "NFS"),
     (0xff53_4d42, "CIFS"),
     (0xfe53_4d42, "SMB"),
@@ -107,7 +107,7 @@ fn file_system(server: &Server, directive: &str, path: &Path) -> Option<Finding>
     }
     let (_, name) = NETWORK
         .iter()
-        .find(|(number, _)| kind.f_type as i64 & 0xffff_ffff == *number)?;
+        .find(|(number, _)| kind.f_type as u32 == *number)?;
     let problem = format!("{shown} is on {name}: private keys travel, and locks may not hold");
     finding(
         Severity::Doubtful,
