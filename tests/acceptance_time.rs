@@ -69,7 +69,11 @@ fn an_expired_credential_is_swept() -> Result<()> {
         .log()
         .wait_for("swept: 1 expired", Duration::from_secs(15))?;
     assert_eq!(site.stored_credentials()?, [""; 0]);
-    assert_eq!(site.stored_sessions()?, [""; 0], "a session outlived its credential");
+    assert_eq!(
+        site.stored_sessions()?,
+        [""; 0],
+        "a session outlived its credential"
+    );
     Ok(())
 }
 
