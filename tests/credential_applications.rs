@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use application_support::{another_user, ask_everything, command_of_another_user, program, site_with};
+use application_support::{
+    Names, VARIABLES, Way, another_user, ask_everything, command_of_another_user, program, site_with,
+};
 use testbed::{PrivateDirectory, Process, free_port};
 
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -40,8 +42,17 @@ fn php_through_php_fpm() -> Result<()> {
         script.display(),
         socket.display()
     );
-    let site = site_with(&way, "").module("proxy").module("proxy_fcgi").start()?;
-    ask_everything(&site, "X509_USER_PROXY", "")
+    let site = site_with(
+        &[Way {
+            name: "there",
+            configuration: &way,
+        }],
+        "",
+    )
+    .module("proxy")
+    .module("proxy_fcgi")
+    .start()?;
+    ask_everything(&site, "there", &VARIABLES)
 }
 
 #[test]
@@ -55,40 +66,56 @@ fn python_through_mod_wsgi() -> Result<()> {
         "Alias \"{}\"\nSetHandler wsgi-script\nOptions ExecCGI\nWSGIProcessGroup application\nWSGIApplicationGroup %{{GLOBAL}}",
         script.display()
     );
-    let site = site_with(&way, "")
-        .module("wsgi")
-        .configuration(&format!(
-            "WSGISocketPrefix run/wsgi\nWSGIDaemonProcess application {user} threads=2 home={}",
-            directory.path().display()
-        ))
-        .start()?;
-    ask_everything(&site, "X509_USER_PROXY", "")
-}
-
-#[test]
-fn what_mod_proxy_http_leads_to() -> Result<()> {
-    let backend = Backend::start(&["application.py"])?;
-    let way = format!("ProxyPass http://127.0.0.1:{}/", backend.port);
     let site = site_with(
-        &way,
-        "<Location /app/there>\nMyProxyHeader X-Grid-Credential\n</Location>",
+        &[Way {
+            name: "there",
+            configuration: &way,
+        }],
+        "",
     )
-    .module("proxy")
-    .module("proxy_http")
+    .module("wsgi")
+    .configuration(&format!(
+        "WSGISocketPrefix run/wsgi\nWSGIDaemonProcess application {user} threads=2 home={}",
+        directory.path().display()
+    ))
     .start()?;
-    ask_everything(&site, "HTTP_X_GRID_CREDENTIAL", "HTTP_")
+    ask_everything(&site, "there", &VARIABLES)
 }
 
 #[test]
-fn what_mod_proxy_ajp_and_mod_proxy_scgi_lead_to() -> Result<()> {
-    for protocol in ["ajp", "scgi"] {
-        let backend = Backend::start(&["listener.py", protocol])?;
-        let way = format!("ProxyPass {protocol}://127.0.0.1:{}/", backend.port);
-        let site = site_with(&way, "")
-            .module("proxy")
-            .module(&format!("proxy_{protocol}"))
-            .start()?;
-        ask_everything(&site, "X509_USER_PROXY", "").with_context(|| protocol.to_owned())?;
+fn what_mod_proxy_leads_to() -> Result<()> {
+    let protocols = ["http", "ajp", "scgi", "uwsgi"];
+    let backends: Vec<Backend> = protocols
+        .iter()
+        .map(|protocol| match *protocol {
+            "http" => Backend::start(&["application.py"]),
+            protocol => Backend::start(&["listener.py", protocol]),
+        })
+        .collect::<Result<_>>()?;
+    let configurations: Vec<String> = protocols
+        .iter()
+        .zip(&backends)
+        .map(|(protocol, backend)| format!("ProxyPass {protocol}://127.0.0.1:{}/", backend.port))
+        .collect();
+    let ways: Vec<Way<'_>> = protocols
+        .iter()
+        .zip(&configurations)
+        .map(|(name, configuration)| Way { name, configuration })
+        .collect();
+    let header = "<Location /app/http>\nMyProxyHeader X-Grid-Credential\n</Location>";
+    let site = protocols
+        .iter()
+        .fold(site_with(&ways, header).module("proxy"), |site, protocol| {
+            site.module(&format!("proxy_{protocol}"))
+        })
+        .start()?;
+    let headers = Names {
+        file: "HTTP_X_GRID_CREDENTIAL",
+        prefix: "HTTP_",
+    };
+    ask_everything(&site, "http", &headers).context("http")?;
+    for protocol in &protocols[1..] {
+        ask_everything(&site, protocol, &VARIABLES).with_context(|| (*protocol).to_owned())?;
     }
     Ok(())
 }

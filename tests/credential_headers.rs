@@ -3,7 +3,7 @@
 mod application_support;
 
 use anyhow::Result;
-use application_support::site_with;
+use application_support::{Way, site_with};
 use testbed::application::Seen;
 use testbed::browser::{Browser, Request};
 use testbed::httpd::configtest;
@@ -16,7 +16,15 @@ fn site() -> Result<Site> {
                   <Location /app/there/inner>\nMyProxyHeader X-Inner-Credential\n</Location>\n\
                   <LocationMatch ^/(app|open)/including>\nAlias \"htdocs/including.shtml\"\n\
                   SetHandler default-handler\nForceType text/html\nSetOutputFilter INCLUDES\nOptions Includes\n</LocationMatch>";
-    let site = site_with("", places).module("include").start()?;
+    let site = site_with(
+        &[Way {
+            name: "there",
+            configuration: "",
+        }],
+        places,
+    )
+    .module("include")
+    .start()?;
     let page = "<!--#include virtual=\"/open/there\" --><hr><!--#include virtual=\"/app/there\" -->";
     site.directory().write("htdocs/including.shtml", 0o644, page)?;
     Ok(site)

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -61,57 +62,70 @@ pub fn command_of_another_user(program: &str) -> Command {
     command
 }
 
-/// A site whose `/app/there` and `/open/there` lead to an application, the first with a credential: `way` says how. What
-/// `/app/missing` leads to is not there, and `/open/there` answers in its place.
-pub fn site_with(way: &str, configuration: &str) -> SiteBuilder {
-    let places = format!(
-        "<Location /app/there>\n{way}\n</Location>\n\
-         <Location /open/there>\n{way}\n</Location>\n\
-         <Location /app/missing>\nAlias \"/nowhere\"\nSetHandler default-handler\nErrorDocument 404 /open/there\n</Location>\n\
-         {configuration}"
-    );
-    Site::builder()
-        .configuration("MyProxyFilePermissions 0640\nMyProxyDirPermissions 0711")
-        .app_server(AppServer::new("app").configuration(&places))
+/// A way to an application.
+pub struct Way<'a> {
+    /// What its places are called.
+    pub name: &'a str,
+    /// What leads there, as in a `<Location>`.
+    pub configuration: &'a str,
 }
 
-/// Asks an application all that must hold for every kind. `HTTP_` or the like may stand before the variables: `prefix`; and
-/// the file's own may have another name: `file`.
-pub fn ask_everything(site: &Site, file: &str, prefix: &str) -> Result<()> {
+/// A site whose `/app/<name>` and `/open/<name>` lead to an application, the first with a credential. What
+/// `/app/missing-<name>` leads to is not there, and `/open/<name>` answers in its place.
+pub fn site_with(ways: &[Way<'_>], configuration: &str) -> SiteBuilder {
+    let places = ways.iter().map(|Way { name, configuration }| {
+        format!(
+            "<Location /app/{name}>\n{configuration}\n</Location>\n\
+             <Location /open/{name}>\n{configuration}\n</Location>\n\
+             <Location /app/missing-{name}>\nAlias \"/nowhere\"\nSetHandler default-handler\n\
+             ErrorDocument 404 /open/{name}\n</Location>\n"
+        )
+    });
+    let places: String = places.collect();
+    Site::builder()
+        .configuration("MyProxyFilePermissions 0640\nMyProxyDirPermissions 0711")
+        .app_server(AppServer::new("app").configuration(&format!("{places}{configuration}")))
+}
+
+/// What an application calls what it is told.
+pub struct Names<'a> {
+    /// The credential's file.
+    pub file: &'a str,
+    /// What stands before the other variables.
+    pub prefix: &'a str,
+}
+
+/// They are variables of their own names.
+pub const VARIABLES: Names<'static> = Names {
+    file: "X509_USER_PROXY",
+    prefix: "",
+};
+
+/// Asks the application `name` all that must hold for every kind.
+pub fn ask_everything(site: &Site, name: &str, names: &Names<'_>) -> Result<()> {
+    let Names { file, prefix } = names;
+    let (app, open) = (format!("/app/{name}"), format!("/open/{name}"));
     let browser = site.browser()?;
-    let page = site.log_in(&browser, "/app/there")?;
-    let seen = has_the_credential(site, &page, file, prefix)?;
+    let page = site.log_in(&browser, &app)?;
+    let seen = has_the_credential(site, &page, names)?;
     if another_user().is_some() {
-        let httpd = fs::metadata(site.credential_directory())?;
+        let httpd = fs::metadata(site.credential_directory())?.uid().to_string();
         let user = seen.variable("APPLICATION_USER").context("of which user?")?;
-        ensure!(
-            user != std::os::unix::fs::MetadataExt::uid(&httpd).to_string(),
-            "it runs as httpd's user"
-        );
-        ensure!(user != "0", "it runs as root");
+        ensure!(user != httpd && user != "0", "it runs as user {user}");
     }
 
-    for path in ["/app/there", "/open/there"] {
-        let seen = Seen::in_page(&with_forged_headers(site, &browser, path, file)?.body)?;
-        let believed: Vec<_> = seen
-            .environment
-            .iter()
-            .filter(|(_, value)| value.contains(FORGED))
-            .collect();
-        // Where there is neither a credential nor a header of ours, what a client sends is a header like any other.
-        ensure!(
-            path != "/app/there" || believed.is_empty(),
-            "{path}: {believed:?}"
-        );
-        let credential = seen.variable(file).is_some();
-        ensure!(
-            credential == (path == "/app/there"),
-            "{path}: {:?}",
-            seen.environment
-        );
-    }
+    let seen = Seen::in_page(&with_forged_headers(site, &browser, &app, file)?.body)?;
+    let believed: Vec<_> = seen
+        .environment
+        .iter()
+        .filter(|(_, value)| value.contains(FORGED))
+        .collect();
+    ensure!(believed.is_empty(), "it believes {believed:?}");
+    ensure!(seen.variable(file).is_some(), "{:?}", seen.environment);
+    let seen = Seen::in_page(&with_forged_headers(site, &browser, &open, file)?.body)?;
+    ensure!(seen.variable(file).is_none(), "{:?}", seen.environment);
 
-    let page = browser.get(&site.url("/app/missing"))?;
+    let page = browser.get(&site.url(&format!("/app/missing-{name}")))?;
     let inherited: Vec<_> = Seen::in_page(&page.body)?
         .environment
         .into_iter()
@@ -122,16 +136,12 @@ pub fn ask_everything(site: &Site, file: &str, prefix: &str) -> Result<()> {
     ensure!(inherited.is_empty(), "the error document sees {inherited:?}");
 
     browser.get(&site.url("/logout"))?;
-    let seen = Seen::in_page(&browser.get(&site.url("/app/there"))?.body)?;
+    let seen = Seen::in_page(&browser.get(&site.url(&app))?.body)?;
     ensure!(seen.variable(file).is_none() && seen.credential.is_none());
+    let told = |name: &str| seen.variable(&format!("{prefix}{name}"));
+    ensure!(told("MYPROXY_ERROR") == Some("none"), "{:?}", seen.environment);
     ensure!(
-        seen.variable(&format!("{prefix}MYPROXY_ERROR")) == Some("none"),
-        "{:?}",
-        seen.environment
-    );
-    ensure!(
-        seen.variable(&format!("{prefix}MYPROXY_ERROR_DESC"))
-            .is_some_and(|words| words.contains("log in again")),
+        told("MYPROXY_ERROR_DESC").is_some_and(|words| words.contains("log in again")),
         "{:?}",
         seen.environment
     );
@@ -139,7 +149,7 @@ pub fn ask_everything(site: &Site, file: &str, prefix: &str) -> Result<()> {
 }
 
 /// The application was told all, and has read the user's credential from its file.
-fn has_the_credential(site: &Site, page: &Page, file: &str, prefix: &str) -> Result<Seen> {
+fn has_the_credential(site: &Site, page: &Page, Names { file, prefix }: &Names<'_>) -> Result<Seen> {
     let seen = Seen::in_page(&page.body)?;
     let path = site.credential_directory().join(USER);
     ensure!(seen.variable(file) == path.to_str(), "{:?}", seen.environment);

@@ -1,6 +1,6 @@
-"""The same application behind mod_proxy_ajp or mod_proxy_scgi: what their protocols bring is what it was told.
+"""The same application behind mod_proxy_ajp, mod_proxy_scgi or mod_proxy_uwsgi: what their protocols bring is what it was told.
 
-Arguments: ajp or scgi, and the port to listen on.
+Arguments: ajp, scgi or uwsgi, and the port to listen on.
 """
 
 import socketserver
@@ -26,6 +26,18 @@ class Scgi(socketserver.StreamRequestHandler):
         fields = self.rfile.read(int(length)).decode().split("\0")
         page = shown(dict(zip(fields[::2], fields[1::2])))
         self.wfile.write(b"Status: 200 OK\r\nContent-Type: text/html\r\n\r\n" + page)
+
+
+class Uwsgi(socketserver.StreamRequestHandler):
+    def handle(self):
+        length = struct.unpack("<xHx", self.rfile.read(4))[0]
+        rest, fields = self.rfile.read(length), []
+        while rest:
+            end = 2 + struct.unpack_from("<H", rest)[0]
+            fields.append(rest[2:end].decode())
+            rest = rest[end:]
+        page = shown(dict(zip(fields[::2], fields[1::2])))
+        self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n" + page)
 
 
 class Ajp(socketserver.StreamRequestHandler):
@@ -93,5 +105,5 @@ def string(text):
 
 if __name__ == "__main__":
     socketserver.ThreadingTCPServer.allow_reuse_address = True
-    handler = {"ajp": Ajp, "scgi": Scgi}[sys.argv[1]]
+    handler = {"ajp": Ajp, "scgi": Scgi, "uwsgi": Uwsgi}[sys.argv[1]]
     socketserver.ThreadingTCPServer(("127.0.0.1", int(sys.argv[2])), handler).serve_forever()
