@@ -177,6 +177,11 @@ fn a_server_that_cannot_be_found_reached_or_trusted_fails() {
         let directives = good.replacen("MyProxyServer ", &format!("MyProxyServer {server} "), 1);
         scene.finds(&directives, &[("1", words)]);
     }
+    // An old value of MYPROXY_EXTRA_PARAMS names servers too.
+    let (_, rest) = good.split_once('\n').unwrap();
+    let extra = format!("MyProxyExtraParams \"-s 127.0.0.1:{port}=localhost,127.0.0.1 -p 1\"\n{rest}");
+    let found = "fails: MyProxyServer: 127.0.0.1 at 127.0.0.1: cannot connect to 127.0.0.1:1 ... firewall";
+    scene.finds(&extra, &[("1", found)]);
     // A name given for all of them, and in a virtual host only.
     let virtual_host = format!(
         "<VirtualHost *:9>\nServerName a.example.org\nMyProxyServer 127.0.0.1:{port}\nMyProxyServerDN /CN=other\n\

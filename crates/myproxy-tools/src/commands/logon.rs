@@ -71,7 +71,8 @@ pub struct Arguments {
     #[arg(short = 'o', long = "out", value_name = "FILE", env = "X509_USER_PROXY")]
     file: Option<PathBuf>,
 
-    /// Kind of key to make: rsa:2048, rsa:3072 or rsa:4096 [default: rsa:<MYPROXY_KEYBITS>, else rsa:2048]
+    /// Kind of key to make: rsa:2048, rsa:3072 or rsa:4096; of a stored credential also ec:p256 or ec:p384 [default:
+    /// rsa:<MYPROXY_KEYBITS>, else rsa:2048]
     #[arg(long, value_name = "KIND")]
     key: Option<KeySpec>,
 
@@ -135,13 +136,13 @@ pub fn run(arguments: Arguments) -> Result<()> {
             Ok(())
         };
     }
-    let key = Key::generate(key_spec)?;
     // A pass phrase may be good for one use: where nothing can be written it is not shown.
     let output = destination.open()?;
+    let make_key = || Key::generate(key_spec);
     let (credential, trust_roots) = if arguments.trust_roots {
-        client.get_with_trust_roots(&request, &key)?
+        client.get_with_trust_roots(&request, &make_key()?)?
     } else {
-        (client.get(&request, &key)?, TrustRoots::default())
+        (client.get_with(&request, make_key)?, TrustRoots::default())
     };
     output.write(&credential.to_pem(KeyFormat::Pkcs1)?)?;
     if arguments.trust_roots {

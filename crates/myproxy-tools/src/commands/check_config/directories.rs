@@ -105,9 +105,7 @@ fn file_system(server: &Server, directive: &str, path: &Path) -> Option<Finding>
         let problem = format!("the file system of {shown} is full");
         return finding(Severity::Fails, problem, "make room");
     }
-    let (_, name) = NETWORK
-        .iter()
-        .find(|(number, _)| kind.f_type as u32 == *number)?;
+    let (_, name) = NETWORK.iter().find(|(number, _)| kind.f_type as u32 == *number)?;
     let problem = format!("{shown} is on {name}: private keys travel, and locks may not hold");
     finding(
         Severity::Doubtful,

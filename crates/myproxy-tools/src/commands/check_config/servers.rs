@@ -19,7 +19,7 @@ pub fn check(server: &Server) -> Vec<Finding> {
 
 fn check_one(server: &Server, name: &str) -> Vec<Finding> {
     let fails = |problem: String, advice: &str| server.finding(Severity::Fails, DIRECTIVE, problem, advice);
-    let mut myproxy: MyProxyServer = match name.parse() {
+    let mut myproxy = match MyProxyServer::parse(name, server.port()) {
         Ok(myproxy) => myproxy,
         Err(error) => return vec![fails(format!("{error}"), "")],
     };

@@ -2,11 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use myproxy_client::DEFAULT_PORT;
 use nix::unistd::{Gid, Uid, User};
 
 use super::dump::{self, Directive};
 use super::finding::{Finding, Severity};
 use super::httpd::Reading;
+
+const SERVER: &str = "MyProxyServer";
+/// Options of `myproxy-logon`, which may name servers too.
+const EXTRA: &str = "MyProxyExtraParams";
 
 /// The servers that have to do with MyProxy.
 pub struct Configuration(Vec<Server>);
@@ -46,7 +51,7 @@ impl Configuration {
                 children: children.clone(),
             })
             .collect();
-        servers.retain(|server| server.get("MyProxyServer").is_some());
+        servers.retain(|server| !server.names().is_empty());
         Configuration(servers)
     }
 
@@ -81,11 +86,39 @@ impl Server {
         &self.children
     }
 
-    /// The arguments of `MyProxyServer`.
+    /// The MyProxy servers: those of `MyProxyServer`, else those of `MyProxyExtraParams`.
     pub fn names(&self) -> Vec<String> {
-        self.get("MyProxyServer")
-            .map(|directive| directive.arguments.clone())
-            .unwrap_or_default()
+        match self.get(SERVER) {
+            Some(directive) => directive.arguments.clone(),
+            None => {
+                let servers = self.extra("-s", "--pshost").unwrap_or_default();
+                let names = servers.split(',').map(|name| name.trim().to_owned());
+                names.filter(|name| !name.is_empty()).collect()
+            }
+        }
+    }
+
+    /// The port of servers that are named without one.
+    pub fn port(&self) -> u16 {
+        self.extra("-p", "--psport")
+            .and_then(|port| port.parse().ok())
+            .unwrap_or(DEFAULT_PORT)
+    }
+
+    /// The value of an option in `MyProxyExtraParams`. httpd has refused those that it does not know.
+    fn extra(&self, short: &str, long: &str) -> Option<String> {
+        let words = shlex::split(self.value(EXTRA)?)?;
+        let attached = |word: &String| {
+            let value = word.strip_prefix(long).and_then(|rest| rest.strip_prefix('='));
+            value.or(word.strip_prefix(short)).map(str::to_owned)
+        };
+        let named = |word: &String| word == short || word == long;
+        let at = words.iter().rposition(|word| named(word) || attached(word).is_some())?;
+        if named(&words[at]) {
+            words.get(at + 1).cloned()
+        } else {
+            attached(&words[at])
+        }
     }
 
     /// Something about a directive. Where that is not given, its default is found out where `MyProxyServer` stands.
@@ -96,7 +129,10 @@ impl Server {
         problem: impl ToString,
         advice: impl Into<String>,
     ) -> Finding {
-        let given = self.get(directive).or_else(|| self.get("MyProxyServer"));
+        let given = self
+            .get(directive)
+            .or_else(|| self.get(SERVER))
+            .or_else(|| self.get(EXTRA));
         Finding {
             place: given.map(|given| given.place.clone()).unwrap_or_default(),
             severity,
