@@ -3,6 +3,7 @@
 use credential_store::{CredentialName, Origin, WebUser};
 use myproxy_client::UserName;
 
+use super::MyProxy;
 use super::config::{DirectoryConfig, ServerConfig};
 use super::shortfall::{Class, Shortfall};
 use crate::httpd::Request;
@@ -54,10 +55,7 @@ impl Identity {
 
 /// The user that httpd authenticated. A blank one is none: Pubcookie without a prompt.
 fn web_user(request: &Request<'_>) -> Result<Option<WebUser>, Shortfall> {
-    // mod_auth_basic names the user before it has seen the password, and the page that tells of a wrong one
-    // inherits the name.
-    let refused = |origin: Request<'_>| matches!(origin.status(), 401 | 407);
-    if request.origins().any(refused) {
+    if request.origins().any(|origin| is_unproved(&origin)) {
         return Ok(None);
     }
     let user = request
@@ -72,6 +70,14 @@ fn web_user(request: &Request<'_>) -> Result<Option<WebUser>, Shortfall> {
         realm: realm(request, &authentication_type),
         authentication_type,
     }))
+}
+
+/// Authentication modules name the user before they have seen the password, and the page that tells of a failure inherits
+/// the name: of a wrong password (401), but also of a provider that is down or a request that is malformed. A request
+/// that failed later, and so was authenticated, got as far as to a verdict.
+fn is_unproved(origin: &Request<'_>) -> bool {
+    let verdict = origin.known_state::<MyProxy>().and_then(|state| state.verdict.get());
+    matches!(origin.status(), 401 | 407) || (origin.status() >= 400 && verdict.is_none())
 }
 
 /// Passwords belong to a realm, which `AuthName` names; other authentications say theirs in `REMOTE_REALM`.

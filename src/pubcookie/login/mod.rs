@@ -147,6 +147,11 @@ fn remote_user<'r>(request: &Request<'r>, login: &Login) -> Result<Option<&'r st
     if !login.flavours.trusts_remote_user {
         return Ok(None);
     }
+    // Authentication modules name the user before they have seen the password, and a page that tells of a failure
+    // (ErrorDocument) inherits the name.
+    if request.origins().any(|origin| origin.status() >= 400) {
+        return Ok(None);
+    }
     request.user().map_err(|_| {
         log!(
             Pubcookie,
