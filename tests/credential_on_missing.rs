@@ -80,7 +80,7 @@ fn who_is_logged_in_without_a_credential_gets_one_by_a_trip_to_the_login_server(
                 .header("www-authenticate")
                 .is_some_and(|value| value.starts_with("Pubcookie"))
         );
-        assert_eq!(answer.set_cookie("MM_SESSION_LOGIN"), None);
+        assert_eq!(answer.set_cookie("__Host-myproxy_login"), None);
 
         // The user sees the page that was asked for, and no form.
         let page = browser.get(&site.url("/app/page?a=1&b=2"))?;
@@ -178,7 +178,7 @@ fn behind_another_single_sign_on_login_is_deny_and_deny_goes_by_the_cause() -> R
         Request::get(site.url("/basic").parse()?).header("Authorization", &format!("Basic {credentials}"));
     let answer = browser.exchange(&basic)?;
     told(&answer, 403, "none")?;
-    assert_eq!(answer.set_cookie("MM_SESSION_LOGIN"), None);
+    assert_eq!(answer.set_cookie("__Host-myproxy_login"), None);
 
     site.log_in(&browser, "/open")?;
     told(&browser.get(&site.url("/deny"))?.response, 403, "none")?;

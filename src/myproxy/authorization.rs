@@ -47,8 +47,7 @@ impl AuthorizationProvider for CredentialRequired {
             },
         };
         if use_ == Use::Demanded {
-            // The first is as good as any: all of a request are the same.
-            let _ = request.state::<MyProxy>().denied.set(shortfall);
+            request.state::<MyProxy>().wanting.replace(Some(shortfall));
         }
         Authorization::Denied
     }
@@ -83,12 +82,13 @@ pub fn auth_checker(request: &Request<'_>) -> Outcome {
     let before = CHALLENGES.map(|name| headers.get_all(name));
     let outcome = request.ask_authorization_hooks();
     state.in_auth_checker.set(false);
-    match (outcome, state.denied.get()) {
+    // What was wanting may not have been what decided.
+    match (outcome, state.wanting.take()) {
         (Outcome::Status(401 | 403), Some(shortfall)) => {
             for (name, values) in CHALLENGES.iter().zip(&before) {
                 headers.set_all(name, values);
             }
-            on_missing::refuse(request, place, shortfall)
+            on_missing::refuse(request, place, &shortfall)
         }
         _ => outcome,
     }

@@ -28,6 +28,8 @@ pub struct RequestState {
     pub checked: RefCell<Option<Checked>>,
     /// Why its pass phrase was refused.
     pub refused: RefCell<Option<Shortfall>>,
+    /// Why `Require myproxy-credential` is not satisfied.
+    pub wanting: RefCell<Option<Shortfall>>,
     /// For want of which credential it was refused.
     pub denied: OnceCell<Shortfall>,
 }

@@ -5,27 +5,28 @@
 //! a browser that loses the granting cookie on its way keeps a mark that it has been sent: it is not sent again before that
 //! lapses. One that keeps no cookie at all has no login by Pubcookie either.
 
+use credential_store::Method;
 use pubcookie_protocol::{cookie_header, script_request};
 
-use super::config::{ServerConfig, SessionCookie};
+use super::config::DirectoryConfig;
 use super::shortfall::{Class, Shortfall};
-use super::{MyProxy, log, meeting, session_cookie};
+use super::{log, meeting, session_cookie};
 use crate::httpd::{Outcome, Request};
 
 /// For how long a browser is not sent again, in seconds.
 const MARK_SECONDS: i64 = 300;
 
 /// Sends the user to log in, or answers 401 where a script asked. `None` where a login would be of no use.
-pub fn start(request: &Request<'_>, shortfall: &Shortfall) -> Option<Outcome> {
-    if !matches!(shortfall.class, Class::None | Class::Expired) {
+pub fn start(request: &Request<'_>, place: &DirectoryConfig, shortfall: &Shortfall) -> Option<Outcome> {
+    let would_help = matches!(shortfall.class, Class::None | Class::Expired);
+    if !would_help || !place.methods().contains(&Method::Cookie) {
         return None;
     }
-    let config = request.server_config::<MyProxy>()?;
     let is_script = script_request::is_script_request(
         request.header("Sec-Fetch-Mode"),
         request.header("X-Requested-With"),
     );
-    if !is_script && was_sent(request, config) {
+    if !is_script && was_sent(request) {
         log!(
             request,
             Info,
@@ -36,7 +37,7 @@ pub fn start(request: &Request<'_>, shortfall: &Shortfall) -> Option<Outcome> {
     // The login page, if there will be one, is on its way when we are back.
     let headers = request.response_headers_always();
     let before = headers.get_all("Set-Cookie");
-    mark(request, config);
+    mark(request);
     match meeting::log_in_again(request) {
         Outcome::Done => {
             log!(
@@ -55,51 +56,35 @@ pub fn start(request: &Request<'_>, shortfall: &Shortfall) -> Option<Outcome> {
 }
 
 /// Forgets that the browser was sent: who logs out begins anew.
-pub fn forget(request: &Request<'_>, config: &ServerConfig) {
-    if mark_of(request, config).is_some() {
-        session_cookie::send(
-            request,
-            &format!("{}=; {}; Max-Age=0", name(config), attributes(config)),
-        );
+pub fn forget(request: &Request<'_>) {
+    if mark_of(request).is_some() {
+        session_cookie::send(request, &format!("{MARK}=; {ATTRIBUTES}; Max-Age=0"));
     }
 }
 
-fn mark(request: &Request<'_>, config: &ServerConfig) {
+/// The cookie that says when the browser was sent. No neighbour in the domain can plant one of such a name.
+const MARK: &str = "__Host-myproxy_login";
+const ATTRIBUTES: &str = "Path=/; Secure; HttpOnly; SameSite=Lax";
+
+fn mark(request: &Request<'_>) {
+    let now = request.time();
     session_cookie::send(
         request,
-        &format!(
-            "{}={}; {}; Max-Age={MARK_SECONDS}",
-            name(config),
-            request.time(),
-            attributes(config)
-        ),
+        &format!("{MARK}={now}; {ATTRIBUTES}; Max-Age={MARK_SECONDS}"),
     );
 }
 
-fn was_sent(request: &Request<'_>, config: &ServerConfig) -> bool {
-    mark_of(request, config).is_some_and(|since| (since..since + MARK_SECONDS).contains(&request.time()))
+fn was_sent(request: &Request<'_>) -> bool {
+    mark_of(request).is_some_and(|since| (since..since + MARK_SECONDS).contains(&request.time()))
 }
 
 /// When the browser says it was sent. Who pretends to another time changes the own way alone.
-fn mark_of(request: &Request<'_>, config: &ServerConfig) -> Option<i64> {
-    let name = name(config);
-    request
-        .headers()
-        .get_all("Cookie")
-        .into_iter()
-        .find_map(|header| {
-            let mut values = cookie_header::values(header.to_bytes(), &name);
-            let seconds: u32 = std::str::from_utf8(values.next()?).ok()?.parse().ok()?;
+fn mark_of(request: &Request<'_>) -> Option<i64> {
+    let headers = request.headers().get_all("Cookie").into_iter();
+    headers
+        .flat_map(|header| cookie_header::values(header.to_bytes(), MARK).collect::<Vec<_>>())
+        .find_map(|value| {
+            let seconds: u32 = std::str::from_utf8(value).ok()?.parse().ok()?;
             Some(i64::from(seconds))
         })
-}
-
-/// The mark goes where the session cookie goes.
-fn name(config: &ServerConfig) -> String {
-    let SessionCookie { name, .. } = config.settings.session_cookie();
-    format!("{name}_LOGIN")
-}
-
-fn attributes(config: &ServerConfig) -> &str {
-    &config.settings.session_cookie().attributes
 }

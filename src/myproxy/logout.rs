@@ -67,7 +67,7 @@ pub fn end_session(request: &Request<'_>) {
     let Some(running) = config.running.get() else {
         return;
     };
-    login_again::forget(request, config);
+    login_again::forget(request);
     let identifiers = session_cookie::identifiers(request, config);
     // A place can be a logout URI and end the Pubcookie session too: once is enough.
     if request.first().state::<MyProxy>().logged_out.replace(true) || identifiers.is_empty() {

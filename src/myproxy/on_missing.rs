@@ -24,17 +24,14 @@ pub fn go_on(request: &Request<'_>, place: &DirectoryConfig, shortfall: &Shortfa
 /// user, 503 where it lies with a server.
 pub fn refuse(request: &Request<'_>, place: &DirectoryConfig, shortfall: &Shortfall) -> Outcome {
     if place.on_missing() == OnMissing::Login
-        && let Some(outcome) = login_again::start(request, shortfall)
+        && let Some(outcome) = login_again::start(request, place, shortfall)
     {
         return outcome;
     }
-    // Already there where a Require line has denied.
+    // It is refused once.
     let _ = request.state::<MyProxy>().denied.set(shortfall.clone());
     let class = shortfall.class;
-    let status = match class {
-        Class::None | Class::Expired | Class::Refused => 403,
-        Class::Unreachable | Class::Untrusted | Class::Store => 503,
-    };
+    let status = class.status();
     if class == Class::Unreachable {
         request.response_headers_always().set("Retry-After", RETRY_AFTER);
     }
