@@ -150,6 +150,13 @@ fn a_configuration_that_works_is_good_wherever_its_directives_stand() {
         scene.good().replace(&scene.server.port().to_string(), "${PORT}")
     );
     scene.finds(&virtual_hosts, &[]);
+    let defined = format!("<IfDefine PORTAL>\n{}</IfDefine>\n", scene.good());
+    assert!(scene.check(&defined, &["-D", "PORTAL"]).status.success());
+    let undefined = scene.check(&defined, &[]);
+    assert!(
+        text(&undefined.stderr).contains("there is no MyProxyServer"),
+        "{undefined:?}"
+    );
     let output = scene.check(&scene.good(), &["--json"]);
     assert_eq!(text(&output.stdout), "[]\n");
 }
@@ -245,7 +252,38 @@ fn trust_roots_that_trust_nobody_are_found() {
             ("1", "fails: MyProxyServer: ... the revocation list"),
         ],
     );
+    expire_revocation_list(scene.server, &only(&trust, ".r0"));
+    scene.finds(
+        &elsewhere(&trust),
+        &[
+            (
+                "2",
+                "doubtful: MyProxyTrustDir: the revocation list ... has expired ... fetch-crl",
+            ),
+            ("1", "fails: MyProxyServer: ... CRL has expired"),
+        ],
+    );
     fs::remove_file(only(&trust, ".r0")).unwrap();
+    let misnamed = trust.join("00000000.0");
+    fs::rename(only(&trust, ".0"), &misnamed).unwrap();
+    scene.finds(
+        &elsewhere(&trust),
+        &[
+            (
+                "2",
+                "doubtful: MyProxyTrustDir: ... is never looked at ... openssl rehash",
+            ),
+            ("1", "fails: MyProxyServer: ... is not trusted"),
+        ],
+    );
+    let right = only(&trust, ".signing_policy").with_extension("0");
+    fs::rename(misnamed, right).unwrap();
+    if Uid::effective().is_root() {
+        fs::set_permissions(&trust, Permissions::from_mode(0o700)).unwrap();
+        let obstacle = "fails: MyProxyTrustDir: httpd's user nobody has no permission ... chmod a+rX";
+        scene.finds(&elsewhere(&trust), &[("2", obstacle)]);
+        fs::set_permissions(&trust, Permissions::from_mode(0o755)).unwrap();
+    }
     fs::remove_file(only(&trust, ".signing_policy")).unwrap();
     scene.finds(
         &elsewhere(&trust),
@@ -254,6 +292,33 @@ fn trust_roots_that_trust_nobody_are_found() {
             ("1", "fails: MyProxyServer: ... the signing policy"),
         ],
     );
+}
+
+/// Writes a revocation list of the server's authority that was good yesterday.
+fn expire_revocation_list(server: &MyProxyServer, file: &Path) {
+    let authority = Path::new(&server.summary().ca_directory);
+    let directory = PrivateDirectory::new("revocation-list").unwrap();
+    let configuration = "[ca]\ndefault_ca = test\n[test]\ndatabase = index\ndefault_md = sha256\n";
+    directory.write("ca.conf", 0o644, configuration).unwrap();
+    directory.write("index", 0o644, "").unwrap();
+    let output = Command::new("openssl")
+        .args(["ca", "-gencrl", "-config", "ca.conf"])
+        .args([
+            "-crl_lastupdate",
+            "20200101000000Z",
+            "-crl_nextupdate",
+            "20200102000000Z",
+        ])
+        .arg("-cert")
+        .arg(authority.join("ca-certificate.pem"))
+        .arg("-keyfile")
+        .arg(authority.join("ca-key.pem"))
+        .arg("-out")
+        .arg(file)
+        .current_dir(directory.path())
+        .output()
+        .expect("openssl (package openssl)");
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
@@ -276,15 +341,10 @@ fn directories_that_httpd_would_refuse_are_found() {
             "fails: MyProxySessionStore: its owner cannot write ... chmod u+rwx",
         )],
     );
+    scene.store("credentials/inner", 0o700);
     scene.finds(
-        &good.replace("dir:sessions", "dir:credentials/sessions"),
-        &[
-            ("4", "fails: MyProxySessionStore: ... neither inside the other"),
-            (
-                "4",
-                "fails: MyProxySessionStore: httpd does not make ... is not root's alone",
-            ),
-        ],
+        &good.replace("dir:sessions", "dir:credentials/inner"),
+        &[("4", "fails: MyProxySessionStore: ... neither inside the other")],
     );
     if Uid::effective().is_root() {
         scene.directory.make_directory("of-root", 0o700).unwrap();
