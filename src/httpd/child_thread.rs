@@ -1,9 +1,7 @@
 //! A thread of our own in a child, for work that may take its time.
 
-use std::ffi::c_int;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::unix::thread::JoinHandleExt;
 use std::ptr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -22,10 +20,12 @@ pub trait ChildWork: Send + Sync + 'static {
     fn stop(&self);
 }
 
+/// How much a thread gives way to others (nice(2)): where those want all of the processor, it gets a tenth.
+const NICENESS: i32 = 10;
 /// How often a thread is told to stop: it may be between two looks.
 const INSISTENCE: Duration = Duration::from_millis(5);
 
-/// Starts a thread that does `work` with what processor time nobody else in the machine wants. When the child ends, it
+/// Starts a thread that does `work`, with a lower priority than the threads that serve requests. When the child ends, it
 /// stops, and the child waits for it.
 ///
 /// # Errors
@@ -36,8 +36,8 @@ pub fn spawn<W: ChildWork>(child: &ChildStart<'_>, name: &str, work: Arc<W>) -> 
         let _blocked = BlockedSignals::all();
         let work = Arc::clone(&work);
         thread::Builder::new().name(name.to_owned()).spawn(move || {
-            // SAFETY: it only answers.
-            set_policy(unsafe { libc::pthread_self() }, libc::SCHED_IDLE);
+            // On Linux, of this thread alone. Where it is not allowed, the thread is as important as any.
+            let _ = rustix::process::nice(NICENESS);
             // SAFETY: the server outlives the child's pool, whose end waits for this thread (`RunningThread`).
             let main = unsafe { Server::from_raw(main.pointer()) };
             guarded("child thread", &main, (), || work.run(main));
@@ -72,8 +72,6 @@ impl<W: ChildWork> Drop for RunningThread<W> {
     fn drop(&mut self) {
         let Some(handle) = self.handle.take() else { return };
         self.work.stop();
-        // Now the child waits for it: it gets its turn like any other.
-        set_policy(handle.as_pthread_t(), libc::SCHED_OTHER);
         while !handle.is_finished() {
             thread::sleep(INSISTENCE);
             self.work.stop();
@@ -81,14 +79,6 @@ impl<W: ChildWork> Drop for RunningThread<W> {
         // A panic was caught and told of in the thread.
         let _ = handle.join();
     }
-}
-
-/// Where this is not allowed, the thread keeps the policy that it has.
-fn set_policy(thread: libc::pthread_t, policy: c_int) {
-    // SAFETY: all zeros is a `sched_param`, with the one priority that both policies know.
-    let parameters: libc::sched_param = unsafe { MaybeUninit::zeroed().assume_init() };
-    // SAFETY: the thread has not been joined, and the parameters are read at once.
-    unsafe { libc::pthread_setschedparam(thread, policy, &raw const parameters) };
 }
 
 /// Keeps signals from this thread, and from those that it starts meanwhile: httpd's handlers are for its own threads.

@@ -158,6 +158,23 @@ impl<'r> Request<'r> {
             .and_then(|name| name.to_str().ok())
     }
 
+    /// Whether an .htaccess file may say here how users are authenticated: by `AllowOverride AuthConfig`, or by a directive
+    /// that `AllowOverrideList` names.
+    pub fn lets_htaccess_authenticate(&self) -> bool {
+        // SAFETY: httpd evaluates its own configuration for a request that lives; its tables live as long.
+        let (overrides, list) = unsafe {
+            let list = ffi::shim_override_list(self.raw());
+            let list = (!list.is_null()).then(|| Table::from_raw(list));
+            (ffi::ap_allow_overrides(self.raw()), list)
+        };
+        let authenticates = |(name, _): (&CStr, _)| {
+            let beginning = name.to_bytes().get(..4).unwrap_or_default();
+            beginning.eq_ignore_ascii_case(b"auth")
+        };
+        overrides & ffi::OR_AUTHCFG as c_int != 0
+            || list.is_some_and(|list| list.entries().into_iter().any(authenticates))
+    }
+
     /// The method: `GET`, `POST`, ...
     pub fn method(&self) -> &'r str {
         self.text(self.record().method)

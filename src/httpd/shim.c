@@ -12,6 +12,12 @@ int shim_server_logs_at(const server_rec *server, int level, int module_index)
     return APLOG_MODULE_IS_LEVEL(server, module_index, level) != 0;
 }
 
+apr_table_t *shim_override_list(const request_rec *request)
+{
+    const core_dir_config *core = ap_get_core_module_config(request->per_dir_config);
+    return core->override_list;
+}
+
 int shim_refuses_http_0_9(const server_rec *server)
 {
     const core_server_config *core = ap_get_core_module_config(server->module_config);

@@ -29,6 +29,8 @@
 /* The log macros. `module_index` selects the level that `LogLevel name:level` gives the module. */
 int shim_request_logs_at(const request_rec *request, int level, int module_index);
 int shim_server_logs_at(const server_rec *server, int level, int module_index);
+/* The directives that AllowOverrideList names here, as keys; null where it is not given. */
+apr_table_t *shim_override_list(const request_rec *request);
 /* HttpProtocolOptions Require1.0 */
 int shim_refuses_http_0_9(const server_rec *server);
 void shim_log_request(const char *file, int line, int module_index, int level, const request_rec *request,

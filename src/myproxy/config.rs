@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use credential_store::{FilePermissions, Method};
-use myproxy_client::{CredentialName, Lifetime, Server, ServerIdentity};
+use credential_store::{FilePermissions, Method, Renewal};
+use myproxy_client::{CredentialName, KeyFormat, KeySpec, Lifetime, ServerIdentity, VoName};
 use regex::bytes::Regex;
 
+use super::extra_params::{ExtraParams, NamedServer};
 use super::header::{HeaderName, HeaderNames};
 use super::own_certificate::CertificateKey;
+use super::renewal_limits::RenewalLimits;
 use super::running::{Asking, Running};
 use crate::httpd::{Config, Expression};
 
@@ -53,7 +55,9 @@ impl SessionCookie {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     /// `MyProxyServer`.
-    pub servers: Option<Vec<Server>>,
+    pub servers: Option<Vec<NamedServer>>,
+    /// `MyProxyExtraParams`.
+    pub extra_params: Option<ExtraParams>,
     /// `MyProxyServerDN` or `MyProxyServerName`: for all servers.
     pub identity: Option<ServerIdentity>,
     /// `MyProxyCertificateFile`.
@@ -66,6 +70,10 @@ pub struct Settings {
     pub timeouts: Option<Timeouts>,
     /// `MyProxyMaxConcurrent`.
     pub max_concurrent: Option<usize>,
+    /// `MyProxyKey`.
+    pub key: Option<KeySpec>,
+    /// `MyProxyKeyFormat`.
+    pub key_format: Option<KeyFormat>,
     /// `MyProxyKeyPool`, for the whole httpd.
     pub key_pool: Option<usize>,
     /// `MyProxyCredStoreDir`.
@@ -91,6 +99,10 @@ pub struct ServerConfig {
     pub needed_by: OnceLock<String>,
     /// Which credential a place of this server names (`MyProxyCredName`), and where.
     pub credential_name: OnceLock<(CredentialName, String)>,
+    /// Which virtual organisations a place of this server names (`MyProxyVO`), and where.
+    pub vo_names: OnceLock<(Vec<VoName>, String)>,
+    /// Where a place of this server says a lifetime (`MyProxyLifetime`).
+    pub lifetime: OnceLock<String>,
     /// The headers that places of this server name (`MyProxyHeader`).
     pub header_names: HeaderNames,
     /// Which methods a place of this server names (`MyProxyAuthMethod`), in the order of [`Method`], and where.
@@ -101,6 +113,8 @@ pub struct ServerConfig {
     pub required: OnceLock<()>,
     /// What the start made to ask MyProxy servers, where any is named. Servers with the same settings share it.
     pub asking: OnceLock<Arc<Asking>>,
+    /// What places of this server say of lifetimes and renewal.
+    pub renewal_limits: RenewalLimits,
     /// What the start made of all this where credentials are wanted. Servers with the same settings share it.
     pub running: OnceLock<Arc<Running>>,
 }
@@ -111,8 +125,11 @@ impl Config for ServerConfig {
             settings: self.settings.merged(&outer.settings),
             needed_by: either(&self.needed_by, &outer.needed_by),
             credential_name: either(&self.credential_name, &outer.credential_name),
+            vo_names: either(&self.vo_names, &outer.vo_names),
+            lifetime: either(&self.lifetime, &outer.lifetime),
             header_names: self.header_names.merged(&outer.header_names),
             methods: either(&self.methods, &outer.methods),
+            renewal_limits: self.renewal_limits.merged(&outer.renewal_limits),
             scope: either(&self.scope, &outer.scope),
             required: either(&self.required, &outer.required),
             asking: OnceLock::new(),
@@ -140,6 +157,7 @@ impl Settings {
     fn merged(&self, outer: &Self) -> Self {
         Settings {
             servers: self.servers.clone().or_else(|| outer.servers.clone()),
+            extra_params: self.extra_params.clone().or_else(|| outer.extra_params.clone()),
             identity: self.identity.clone().or_else(|| outer.identity.clone()),
             certificate_file: self
                 .certificate_file
@@ -155,6 +173,8 @@ impl Settings {
                 .or_else(|| outer.trust_directory.clone()),
             timeouts: self.timeouts.or(outer.timeouts),
             max_concurrent: self.max_concurrent.or(outer.max_concurrent),
+            key: self.key.or(outer.key),
+            key_format: self.key_format.or(outer.key_format),
             key_pool: self.key_pool.or(outer.key_pool),
             credential_directory: self
                 .credential_directory
@@ -223,6 +243,8 @@ pub struct DirectoryConfig {
     pub min_lifetime: Option<Duration>,
     /// `MyProxyCredName`: which of the user's stored credentials.
     pub credential_name: Option<CredentialName>,
+    /// `MyProxyVO`: which attributes the credential shall have.
+    pub vo_names: Option<Vec<VoName>>,
     /// `MyProxyAuthMethod`, in order of preference.
     pub methods: Option<Vec<Method>>,
     /// `MyProxyForwardCookie`.
@@ -231,6 +253,8 @@ pub struct DirectoryConfig {
     pub user: Option<Expression>,
     /// `MyProxySessionIdle`.
     pub session_idle: Option<Duration>,
+    /// `MyProxyRenew`; zero is off.
+    pub renew: Option<Duration>,
     /// `MyProxyEnvName`.
     pub environment_name: Option<String>,
     /// `MyProxyHeader`.
@@ -253,10 +277,12 @@ impl Config for DirectoryConfig {
                 .credential_name
                 .clone()
                 .or_else(|| outer.credential_name.clone()),
+            vo_names: self.vo_names.clone().or_else(|| outer.vo_names.clone()),
             methods: self.methods.clone().or_else(|| outer.methods.clone()),
             forward: self.forward.or(outer.forward),
             user: self.user.or(outer.user),
             session_idle: self.session_idle.or(outer.session_idle),
+            renew: self.renew.or(outer.renew),
             environment_name: self
                 .environment_name
                 .clone()
@@ -276,11 +302,6 @@ impl DirectoryConfig {
         self.credential.unwrap_or(false)
     }
 
-    /// What to ask for.
-    pub fn lifetime(&self) -> Lifetime {
-        self.lifetime.unwrap_or_default()
-    }
-
     /// A credential with less left counts as missing.
     pub fn min_lifetime(&self) -> Duration {
         self.min_lifetime.unwrap_or(Duration::from_secs(60))
@@ -294,6 +315,15 @@ impl DirectoryConfig {
     /// The form of the granting cookie.
     pub fn forward(&self) -> Forward {
         self.forward.unwrap_or_default()
+    }
+
+    /// How credentials are kept good, where they are.
+    pub fn renewal(&self, server: &ServerConfig) -> Option<Renewal> {
+        let left = self.renew.filter(|left| !left.is_zero())?;
+        Some(Renewal {
+            seconds_left: u32::try_from(left.as_secs()).unwrap_or(u32::MAX),
+            lifetime: self.lifetime(server).as_seconds(),
+        })
     }
 
     /// A session not used for so long has ended.

@@ -8,7 +8,7 @@ use super::proof::{GrantingCookie, Proof};
 use super::session::{self, OpenSession, Reason};
 use super::shortfall::{Class, Shortfall};
 use super::wanted::{Stored, Wanted};
-use super::{MyProxy, meeting};
+use super::{MyProxy, meeting, renewal};
 use crate::httpd::Request;
 
 /// What was decided about a request.
@@ -171,7 +171,10 @@ fn go_on(
     credential: Credential,
 ) -> Result<Credential, Shortfall> {
     match session {
-        Some(session) => session::extend(wanted, session)?,
+        Some(session) => {
+            session::extend(wanted, session)?;
+            renewal::notice(wanted, &credential);
+        }
         None if session::is_kept_by(wanted.request) => {
             session::begin(wanted)?;
             // The last session that used it may have ended before this one began.

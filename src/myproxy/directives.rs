@@ -29,6 +29,12 @@ pub const DIRECTIVES: &[D] = &[
         server::server_name,
     ),
     D::server(
+        c"MyProxyExtraParams",
+        Count::Exactly(1),
+        c"MyProxyExtraParams 'option ...'",
+        server::extra_params,
+    ),
+    D::server(
         c"MyProxyTrustDir",
         Count::Exactly(1),
         c"MyProxyTrustDir directory",
@@ -57,6 +63,18 @@ pub const DIRECTIVES: &[D] = &[
         Count::Exactly(1),
         c"MyProxyMaxConcurrent number",
         server::max_concurrent,
+    ),
+    D::server(
+        c"MyProxyKey",
+        Count::Exactly(1),
+        c"MyProxyKey rsa:2048|rsa:3072|rsa:4096|ec:p256|ec:p384",
+        server::key,
+    ),
+    D::server(
+        c"MyProxyKeyFormat",
+        Count::Exactly(1),
+        c"MyProxyKeyFormat pkcs1|pkcs8",
+        server::key_format,
     ),
     D::server(
         c"MyProxyKeyPool",
@@ -129,6 +147,13 @@ pub const DIRECTIVES: &[D] = &[
         place::credential_name,
     ),
     D::directory(
+        c"MyProxyVO",
+        Place::Directory,
+        Count::AtLeast(1),
+        c"MyProxyVO name [attribute ...]",
+        place::vo_names,
+    ),
+    D::directory(
         c"MyProxyAuthMethod",
         Place::Directory,
         Count::AtLeast(1),
@@ -155,6 +180,13 @@ pub const DIRECTIVES: &[D] = &[
         Count::Exactly(1),
         c"MyProxyCredScope user|session",
         place::scope,
+    ),
+    D::directory(
+        c"MyProxyRenew",
+        Place::Directory,
+        Count::Exactly(1),
+        c"MyProxyRenew seconds",
+        place::renew,
     ),
     D::directory(
         c"MyProxySessionIdle",

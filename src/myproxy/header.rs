@@ -44,7 +44,11 @@ pub fn at_the_server(request: &Request<'_>) -> Outcome {
 ///
 /// Nor may the client have mod_proxy drop them: what `Connection` names does not go on (RFC 9110, section 7.6.1).
 pub fn remove_foreign(request: &Request<'_>, config: &ServerConfig) {
-    let names = config.header_names.0.read().unwrap_or_else(PoisonError::into_inner);
+    let names = config
+        .header_names
+        .0
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
     if names.is_empty() {
         return;
     }

@@ -33,16 +33,17 @@ impl Identity {
             myproxy_user: myproxy_user.as_str().to_owned(),
             servers: server
                 .settings
-                .servers
-                .iter()
+                .servers()
+                .into_iter()
                 .flatten()
-                .map(ToString::to_string)
+                .map(|server| server.to_string())
                 .collect(),
-            credential_name: place
-                .credential_name
-                .as_ref()
-                .map(|name| name.as_str().to_owned()),
-            vo_names: Vec::new(),
+            credential_name: place.credential_name(server).map(|name| name.as_str().to_owned()),
+            vo_names: place
+                .vo_names(server)
+                .iter()
+                .map(|name| name.as_str().to_owned())
+                .collect(),
             web_user,
         };
         Ok(Some(Identity {
@@ -76,7 +77,9 @@ fn web_user(request: &Request<'_>) -> Result<Option<WebUser>, Shortfall> {
 /// the name: of a wrong password (401), but also of a provider that is down or a request that is malformed. A request
 /// that failed later, and so was authenticated, got as far as to a verdict.
 fn is_unproved(origin: &Request<'_>) -> bool {
-    let verdict = origin.known_state::<MyProxy>().and_then(|state| state.verdict.get());
+    let verdict = origin
+        .known_state::<MyProxy>()
+        .and_then(|state| state.verdict.get());
     matches!(origin.status(), 401 | 407) || (origin.status() >= 400 && verdict.is_none())
 }
 

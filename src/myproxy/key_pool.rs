@@ -1,8 +1,8 @@
 //! Keys made ahead of need (`MyProxyKeyPool`): a logon finds one ready instead of waiting until it is made.
 //!
 //! Each child keeps keys of its own, in its memory alone, and none before its first logon. A thread of the child makes
-//! them, in time that nobody else wants. How many there are is bounded for all children together: each key has one of so
-//! many places in shared memory, and the children that log users on share the places evenly.
+//! them. How many there are is bounded for all children together: each key has one of so many places in shared memory, and
+//! the children that log users on share the places evenly.
 
 use std::collections::VecDeque;
 use std::io;
@@ -84,56 +84,6 @@ impl KeyPool {
         Some(taken?.key)
     }
 
-    /// Makes one key, or waits until one may be needed. `child` is this child's place among the others, once it has one.
-    fn make_or_wait(&self, child: &mut Option<Place>, main: Server<'_>) {
-        let mut ready = self.lock();
-        if ready.wanted.is_empty() {
-            drop(self.changed.wait(ready));
-            return;
-        }
-        if child.is_none() {
-            *child = self.children.enter();
-        }
-        let share = match child {
-            Some(_) => self.size / self.children.taken().max(1),
-            None => 0,
-        };
-        let missing = ready.adjust(share);
-        match missing.and_then(|kind| Some((kind, self.places.enter()?))) {
-            Some((kind, place)) => {
-                drop(ready);
-                self.make(kind, place, main);
-            }
-            None => drop(self.changed.wait_timeout(ready, REVIEW)),
-        }
-    }
-
-    fn make(&self, kind: KeySpec, place: Place, main: Server<'_>) {
-        match Key::generate(kind) {
-            Ok(key) => {
-                let mut ready = self.lock();
-                let made = ReadyKey {
-                    kind,
-                    key,
-                    _place: place,
-                };
-                ready.keys.push(made);
-                let count = ready.keys.len();
-                drop(ready);
-                log!(
-                    main,
-                    Debug,
-                    "a key was made ahead of need: {count} are ready in this child"
-                );
-            }
-            Err(error) => {
-                // Until the next logon.
-                self.lock().wanted.clear();
-                log!(main, Error, "no key can be made ahead of need: {error}");
-            }
-        }
-    }
-
     /// A panic elsewhere cannot leave it half changed, so a poisoned lock is as good as any.
     fn lock(&self) -> MutexGuard<'_, Ready> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
@@ -163,9 +113,14 @@ impl Ready {
 
 impl ChildWork for KeyPool {
     fn run(&self, main: Server<'_>) {
-        let mut child = None;
+        let mut filler = Filler {
+            pool: self,
+            main,
+            child: None,
+            told: 0,
+        };
         while !self.stopping.load(Ordering::Acquire) {
-            self.make_or_wait(&mut child, main);
+            filler.make_or_wait();
         }
         self.lock().keys.clear();
     }
@@ -173,6 +128,76 @@ impl ChildWork for KeyPool {
     fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         self.changed.notify_all();
+    }
+}
+
+/// What fills this child's part of the pool.
+struct Filler<'p> {
+    pool: &'p KeyPool,
+    main: Server<'p>,
+    /// This child's place among those that log users on, once it has one.
+    child: Option<Place>,
+    /// How many keys the log says that there are.
+    told: usize,
+}
+
+impl Filler<'_> {
+    /// Makes one key, or waits until one may be needed.
+    fn make_or_wait(&mut self) {
+        let pool = self.pool;
+        let mut ready = pool.lock();
+        if ready.wanted.is_empty() {
+            drop(pool.changed.wait(ready));
+            return;
+        }
+        let missing = ready.adjust(self.share());
+        let next = missing.and_then(|kind| Some((kind, pool.places.enter()?)));
+        self.tell(ready.keys.len());
+        match next {
+            Some((kind, place)) => {
+                drop(ready);
+                self.make(kind, place);
+            }
+            None => drop(pool.changed.wait_timeout(ready, REVIEW)),
+        }
+    }
+
+    /// How many keys this child may have.
+    fn share(&mut self) -> usize {
+        if self.child.is_none() {
+            self.child = self.pool.children.enter();
+        }
+        match self.child {
+            Some(_) => self.pool.size / self.pool.children.taken().max(1),
+            None => 0,
+        }
+    }
+
+    fn make(&self, kind: KeySpec, place: Place) {
+        match Key::generate(kind) {
+            Ok(key) => self.pool.lock().keys.push(ReadyKey {
+                kind,
+                key,
+                _place: place,
+            }),
+            Err(error) => {
+                // Until the next logon.
+                self.pool.lock().wanted.clear();
+                log!(self.main, Error, "no key can be made ahead of need: {error}");
+            }
+        }
+    }
+
+    fn tell(&mut self, count: usize) {
+        if self.told != count {
+            self.told = count;
+            let all = self.pool.places.taken();
+            log!(
+                self.main,
+                Debug,
+                "keys made ahead of need: {count} in this child, {all} in all"
+            );
+        }
     }
 }
 

@@ -3,13 +3,12 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use credential_store::{Credential, Failure, Logon, NewCredential, PENDING_MAX_AGE, Record, SessionLookup};
-use myproxy_client::{GetRequest, KeyFormat, KeySpec};
 
 use super::limit::Place;
 use super::proof::{GrantingCookie, Proof};
 use super::running::Running;
 use super::session::OpenSession;
-use super::shortfall::{Class, Shortfall};
+use super::shortfall::Shortfall;
 use super::wanted::{Stored, Wanted};
 use super::{log, pause, session};
 
@@ -156,9 +155,7 @@ pub fn publish(
     credential: &myproxy_client::Credential,
     turn: &Turn<'_>,
 ) -> Result<Credential, Shortfall> {
-    let pem = credential
-        .to_pem(KeyFormat::Pkcs1)
-        .map_err(|error| Shortfall::new(Class::Store, error))?;
+    let pem = wanted.running.file_of(credential)?;
     let record = Record {
         origin: wanted.identity.origin.clone(),
         method: proof.method(),
@@ -167,6 +164,7 @@ pub fn publish(
         record: &record,
         cookie: proof.cookie().map(|cookie| cookie.cookie.as_bytes()),
         pem: &pem,
+        renewal: wanted.place.renewal(wanted.config),
     };
     let now = SystemTime::now();
     let sessions = &wanted.running.sessions;
@@ -175,18 +173,15 @@ pub fn publish(
 
 /// Asks the MyProxy server for a credential.
 pub fn ask(wanted: &Wanted<'_>, proof: &Proof) -> Result<myproxy_client::Credential, Shortfall> {
-    let Running { asking, keys, .. } = wanted.running;
-    let _place = asking.enter()?;
-    let request = GetRequest {
-        lifetime: wanted.place.lifetime(),
-        credential_name: wanted.place.credential_name.clone(),
-        ..GetRequest::new(wanted.identity.myproxy_user.clone(), proof.to_show()?)
-    };
-    let key = keys.key(KeySpec::Rsa2048).map_err(|error| Shortfall::new(Class::Store, error))?;
-    asking
-        .client
-        .get(&request, &key)
-        .map_err(|error| Shortfall::from(&error))
+    let _place = wanted.running.asking.enter()?;
+    let Wanted {
+        config,
+        place,
+        identity,
+        ..
+    } = wanted;
+    let request = place.request(config, identity.myproxy_user.clone(), proof.to_show()?);
+    wanted.running.get(&request)
 }
 
 /// Writes down how a logon ended. In the session, a failure for those who wait with the same granting cookie, and

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::config::{ServerConfig, Settings};
 use super::log;
-use crate::httpd::Request;
+use crate::httpd::Log;
 
 /// Where its private key is (`MyProxyCertificateKeyFile`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,13 +91,13 @@ impl OwnCertificate {
 
     /// The certificate as it is now. Files that were replaced but cannot be used, or are only half replaced, do not
     /// count: the log says why.
-    pub fn current(&self, request: &Request<'_>) -> Arc<ClientCertificate> {
+    pub fn current(&self, log: &impl Log) -> Arc<ClientCertificate> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.files_have_changed() {
             match self.read_again() {
                 Ok(certificate) => *current = Arc::new(certificate),
                 Err(problem) => log!(
-                    request,
+                    log,
                     Warning,
                     "MyProxyCertificateFile was replaced, and cannot be used; the old one still serves: {problem}"
                 ),

@@ -6,8 +6,8 @@
 use std::ffi::CStr;
 use std::time::SystemTime;
 
-use credential_store::Method;
-use myproxy_client::{GetRequest, Refusal};
+use credential_store::{Method, WebUser};
+use myproxy_client::Refusal;
 use zeroize::Zeroizing;
 
 use super::config::DirectoryConfig;
@@ -46,10 +46,21 @@ impl AuthenticationProvider for PassPhrases {
 
 /// A pass phrase that this request has shown already: its subrequests and internal redirects bring it again.
 pub struct Checked {
+    web_user: WebUser,
     digest: Digest,
     /// Whether that was a logon.
     by_logon: bool,
     result: Result<(), Shortfall>,
+}
+
+/// Whether the request may have what a pass phrase brought: it has shown the pass phrase, or nobody but the administrator
+/// can have let its user in otherwise (mod_authn_socache answers in our stead).
+pub fn counts(wanted: &Wanted<'_>) -> bool {
+    let checked = wanted.request.first().state::<MyProxy>().checked.borrow();
+    let is_shown = checked.as_ref().is_some_and(|checked| {
+        checked.result.is_ok() && checked.web_user == wanted.identity.origin.web_user
+    });
+    is_shown || !wanted.request.lets_htaccess_authenticate()
 }
 
 /// Why a request was refused that led to this one, which is for the page that tells of it (`ErrorDocument`).
@@ -99,6 +110,7 @@ fn check(request: &Request<'_>, user: &str, pass_phrase: &CStr) -> Result<(), Sh
         verify(request, asking, place, &identity, pass_phrase)
     };
     state.checked.replace(Some(Checked {
+        web_user: identity.origin.web_user,
         digest,
         by_logon,
         result: result.clone(),
@@ -118,11 +130,10 @@ fn verify(
     pass_phrase: &CStr,
 ) -> Result<(), Shortfall> {
     let proof = proof(pass_phrase);
-    let question = GetRequest {
-        lifetime: place.lifetime(),
-        credential_name: place.credential_name.clone(),
-        ..GetRequest::new(identity.myproxy_user.clone(), proof.to_show()?)
-    };
+    let server = request
+        .server_config::<MyProxy>()
+        .ok_or_else(|| Shortfall::new(Class::Store, NO_SERVER))?;
+    let question = place.request(server, identity.myproxy_user.clone(), proof.to_show()?);
     let (_waiting, _place) = (asking.wait()?, asking.enter()?);
     asking
         .client
@@ -137,7 +148,7 @@ fn verify(
 fn log_on(wanted: &Wanted<'_>, pass_phrase: &CStr) -> Result<(), Shortfall> {
     // In this order: a session that was idle takes its credential along.
     let session = session::find(wanted);
-    let stored = wanted.stored();
+    let stored = wanted.stored_by(wanted.place.methods());
     if let (Ok(Some(session)), Ok(Stored::Good(_))) = (&session, &stored)
         && has_proved(wanted, session, pass_phrase)
     {

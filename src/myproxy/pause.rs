@@ -3,10 +3,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use credential_store::PauseLengths;
+use credential_store::{Origin, Pause, PauseLengths};
 
 use super::log;
 use super::proof::{GrantingCookie, Proof};
+use super::running::Running;
 use super::session::OpenSession;
 use super::shortfall::{Class, Shortfall};
 use super::wanted::Wanted;
@@ -58,15 +59,7 @@ pub fn of_user(wanted: &Wanted<'_>) -> Result<Option<Shortfall>, Shortfall> {
 
 /// Begins a pause. What comes back is what failed, to be told once for each cause and hour.
 pub fn begin(wanted: &Wanted<'_>, shortfall: Shortfall) -> Shortfall {
-    let (class, words) = (shortfall.class.as_str(), shortfall.description());
-    let lengths = lengths(shortfall.class);
-    let Wanted {
-        running, identity, ..
-    } = wanted;
-    match running
-        .credentials
-        .begin_pause(&identity.origin, class, words, lengths, SystemTime::now())
-    {
+    match write(wanted.running, &wanted.identity.origin, &shortfall) {
         Ok(pause) if pause.is_news => shortfall,
         Ok(_) => shortfall.told_before(),
         Err(error) => {
@@ -80,10 +73,18 @@ pub fn begin(wanted: &Wanted<'_>, shortfall: Shortfall) -> Shortfall {
     }
 }
 
-/// How long pauses are after failures of a class.
-pub fn lengths(class: Class) -> PauseLengths {
-    match class {
+/// Writes down what failed for a user, so that nobody asks again for a while.
+pub fn write(
+    running: &Running,
+    origin: &Origin,
+    shortfall: &Shortfall,
+) -> Result<Pause, credential_store::Error> {
+    let lengths = match shortfall.class {
         Class::Refused => AFTER_REFUSAL,
         Class::None | Class::Expired | Class::Unreachable | Class::Untrusted | Class::Store => AFTER_OUTAGE,
-    }
+    };
+    let (class, words) = (shortfall.class.as_str(), shortfall.description());
+    running
+        .credentials
+        .begin_pause(origin, class, words, lengths, SystemTime::now())
 }

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use credential_store::{CredentialStore, SessionStore};
-use myproxy_client::Client;
+use myproxy_client::{Client, Credential, GetRequest, KeyFormat, KeySpec};
+use zeroize::Zeroizing;
 
 use super::key_pool::KeyPool;
 use super::limit::{Limit, Place};
 use super::own_certificate::OwnCertificate;
 use super::proven::ProvenPassPhrases;
-use super::shortfall::Shortfall;
+use super::renewal::Renewals;
+use super::shortfall::{Class, Shortfall};
 
 /// What it takes to ask a MyProxy server, and all that a server needs which only checks pass phrases. Made when httpd
 /// starts; its children share it.
@@ -55,10 +57,31 @@ pub struct Running {
     pub credentials: CredentialStore,
     /// Where sessions are.
     pub sessions: SessionStore,
+    /// What kind of key a credential gets.
+    pub key: KeySpec,
+    /// How it is written.
+    pub key_format: KeyFormat,
     /// Keys for logons, of the whole httpd.
     pub keys: Arc<KeyPool>,
+    /// The credentials that this process is to renew.
+    pub renewals: Arc<Renewals>,
     /// How long a request waits for another one's logon.
     pub patience: Duration,
+}
+
+impl Running {
+    /// Asks the MyProxy servers for a credential.
+    pub fn get(&self, request: &GetRequest) -> Result<Credential, Shortfall> {
+        let key = || self.keys.key(self.key);
+        let credential = self.asking.client.get_with(request, key);
+        credential.map_err(|error| Shortfall::from(&error))
+    }
+
+    /// The content of a credential's file.
+    pub fn file_of(&self, credential: &Credential) -> Result<Zeroizing<Vec<u8>>, Shortfall> {
+        let pem = credential.to_pem(self.key_format);
+        pem.map_err(|error| Shortfall::new(Class::Store, error))
+    }
 }
 
 impl std::fmt::Debug for Running {

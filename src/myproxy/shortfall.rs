@@ -43,6 +43,15 @@ impl Class {
         }
     }
 
+    /// The status of what cannot be shown without a credential: 403 where it lies with the user, 503 where it lies with a
+    /// server.
+    pub fn status(self) -> u16 {
+        match self {
+            Class::None | Class::Expired | Class::Refused => 403,
+            Class::Unreachable | Class::Untrusted | Class::Store => 503,
+        }
+    }
+
     /// Reads what [`Class::as_str`] wrote.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.as_str() == name)

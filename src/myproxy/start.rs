@@ -11,6 +11,7 @@ use super::key_pool::KeyPool;
 use super::limit::Limit;
 use super::own_certificate::OwnCertificate;
 use super::proven::ProvenPassPhrases;
+use super::question::check_extra_params;
 use super::renewal::Renewals;
 use super::running::{Asking, Running};
 use super::{MyProxy, renewal, renewal_limits, sweep};
@@ -34,6 +35,7 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
         let config = server
             .config::<MyProxy>()
             .ok_or("the configuration was not made")?;
+        check_extra_params(config).map_err(|problem| format!("{position}: {problem}"))?;
         let Some(needs) = needs(server, config)? else {
             continue;
         };
@@ -63,14 +65,14 @@ pub fn start(setup: &Setup<'_>) -> Result<(), String> {
         let config = server
             .config::<MyProxy>()
             .ok_or("the configuration was not made")?;
-        let Some(servers) = &config.settings.servers else {
+        let Some(servers) = config.settings.servers() else {
             continue;
         };
         let position = |problem| format!("{}: {problem}", server.defined_at());
         let same = asking.iter().find(|(other, _)| other.settings == config.settings);
         let made = match same {
             Some((_, made)) => Arc::clone(made),
-            None => Arc::new(ask(servers, config).map_err(position)?),
+            None => Arc::new(ask(servers.collect(), config).map_err(position)?),
         };
         let made = config.asking.get_or_init(|| made);
         asking.push((config, made));
@@ -103,12 +105,13 @@ fn needs<'c>(server: httpd::Server<'_>, config: &'c ServerConfig) -> Result<Opti
         )
     };
     let Settings {
-        servers,
         credential_directory,
         session_directory,
         ..
     } = &config.settings;
-    servers.as_ref().ok_or_else(|| missing("MyProxyServer"))?;
+    if config.settings.servers().is_none() {
+        return Err(missing("MyProxyServer"));
+    }
     Ok(Some(Needs {
         credential_directory: credential_directory
             .as_deref()
@@ -183,15 +186,26 @@ fn check_shared_directory(
     if resolved(&settings.credential_directory) != resolved(&others.credential_directory) {
         return Ok(());
     }
-    let name = |config: &ServerConfig| config.credential_name.get().map(|(name, _)| name.clone());
+    let place = DirectoryConfig::default();
+    let name = |config: &ServerConfig| match config.credential_name.get() {
+        Some((name, _)) => Some(name.clone()),
+        None => place.credential_name(config).cloned(),
+    };
+    let vo_names = |config: &ServerConfig| match config.vo_names.get() {
+        Some((names, _)) => names.clone(),
+        None => place.vo_names(config).to_vec(),
+    };
+    let servers = |settings: &Settings| settings.servers().map(Iterator::collect::<Vec<_>>);
     let methods = |config: &ServerConfig| {
         let named = config.methods.get().map(|(methods, _)| methods.clone());
         named.unwrap_or_else(|| DirectoryConfig::default().methods().to_vec())
     };
-    let difference = if settings.servers != others.servers || settings.identity != others.identity {
+    let difference = if servers(settings) != servers(others) || settings.identity != others.identity {
         "MyProxyServer or its expected name"
     } else if name(config) != name(other) {
         "MyProxyCredName"
+    } else if vo_names(config) != vo_names(other) {
+        "MyProxyVO"
     } else if methods(config) != methods(other) {
         "MyProxyAuthMethod"
     } else if config.scope() != other.scope() {
@@ -219,9 +233,9 @@ fn key_pool(setup: &Setup<'_>) -> Result<Arc<KeyPool>, String> {
 }
 
 /// Also where no place wants credentials: `AuthBasicProvider myproxy` tells nobody that it is used.
-fn ask(servers: &[Server], config: &ServerConfig) -> Result<Asking, String> {
+fn ask(servers: Vec<Server>, config: &ServerConfig) -> Result<Asking, String> {
     let timeouts = config.settings.timeouts.unwrap_or_default();
-    let mut options = ClientOptions::new(servers.to_vec());
+    let mut options = ClientOptions::new(servers);
     if let Some(identity) = &config.settings.identity {
         options
             .servers
@@ -231,7 +245,8 @@ fn ask(servers: &[Server], config: &ServerConfig) -> Result<Asking, String> {
     options.trust_directory = trust_directory(config).to_owned();
     options.reply_timeout = timeouts.step;
     options.total_timeout = timeouts.total;
-    let outages = SharedNumbers::new(SERVERS_REMEMBERED).map_err(|error| format!("MyProxyServer: {error}"))?;
+    let outages =
+        SharedNumbers::new(SERVERS_REMEMBERED).map_err(|error| format!("MyProxyServer: {error}"))?;
     let client = Client::new(options)
         .map_err(|error| format!("MyProxyServer: {error}"))?
         .remembering_outages_in(Arc::new(outages));
@@ -274,6 +289,8 @@ fn run(
         certificate,
         credentials,
         sessions,
+        key: config.settings.key.unwrap_or_default(),
+        key_format: config.settings.key_format.unwrap_or_default(),
         keys: Arc::clone(keys),
         renewals: Arc::clone(renewals),
         patience: config.settings.timeouts.unwrap_or_default().total,

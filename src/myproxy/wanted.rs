@@ -3,13 +3,13 @@
 use std::cell::OnceCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use credential_store::{Credential, CredentialName, Error, Lookup, Session};
+use credential_store::{Credential, CredentialName, Error, Lookup, Method, Session};
 
 use super::config::{DirectoryConfig, Scope, ServerConfig};
 use super::identity::Identity;
 use super::running::Running;
 use super::shortfall::{Class, Shortfall};
-use super::{MyProxy, meeting, session};
+use super::{MyProxy, meeting, pass_phrase, session};
 use crate::httpd::Request;
 
 /// All that a decision needs to know.
@@ -73,7 +73,24 @@ impl<'r> Wanted<'r> {
     }
 
     /// What is stored for the request's user.
+    ///
+    /// Whoever may write an .htaccess could let anybody be the user there, by passwords of his own. So what a pass phrase
+    /// brought serves where the request has shown the pass phrase, or where no such file counts.
     pub fn stored(&self) -> Result<Stored, Shortfall> {
+        let methods = self.place.methods();
+        if !methods.contains(&Method::PassPhrase) || pass_phrase::counts(self) {
+            return self.stored_by(methods);
+        }
+        let others: Vec<Method> = methods
+            .iter()
+            .copied()
+            .filter(|method| *method != Method::PassPhrase)
+            .collect();
+        self.stored_by(&others)
+    }
+
+    /// What is stored, if it was got by one of these methods.
+    pub fn stored_by(&self, methods: &[Method]) -> Result<Stored, Shortfall> {
         let Some(name) = self.name() else {
             return Ok(Stored::Lacking(Shortfall::nothing()));
         };
@@ -81,7 +98,7 @@ impl<'r> Wanted<'r> {
         let origin = &self.identity.origin;
         let found = running
             .credentials
-            .lookup(name, origin, place.methods(), place.min_lifetime(), self.now);
+            .lookup(name, origin, methods, place.min_lifetime(), self.now);
         match found {
             Ok(Lookup::Good(credential)) => Ok(Stored::Good(credential)),
             Ok(Lookup::Expired(certificate)) => {

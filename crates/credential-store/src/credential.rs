@@ -11,7 +11,9 @@ use crate::file::{Stamp, Temporary};
 use crate::lock::{Lock, Range};
 use crate::pause::pause_name;
 use crate::record::StoredRecord;
-use crate::{Certificate, CredentialName, EndedSession, Error, FilePermissions, Logon, Method, Origin};
+use crate::{
+    Certificate, CredentialName, EndedSession, Error, FilePermissions, Logon, Method, Origin, Renewal,
+};
 
 /// How long a change may wait for another one to the same files, which takes milliseconds.
 pub(crate) const CHANGE_PATIENCE: Duration = Duration::from_secs(5);
@@ -39,6 +41,8 @@ pub struct Credential {
     pub certificate: Certificate,
     /// What it was got with.
     pub method: Method,
+    /// How it is kept good, where it is.
+    pub renewal: Option<Renewal>,
     pub(crate) cookie_sha256: Option<String>,
 }
 
@@ -111,6 +115,7 @@ impl CredentialStore {
                         path: self.path(name),
                         certificate: certificate.clone(),
                         method: stored.record.method,
+                        renewal: stored.renewal,
                         cookie_sha256: stored.cookie_sha256.clone(),
                     })
                 } else {
@@ -181,7 +186,7 @@ impl CredentialStore {
     }
 
     /// Owner and mode of a file that a request is about to use.
-    fn check(&self, name: &CredentialName, stamp: Stamp) -> Result<(), Error> {
+    pub(crate) fn check(&self, name: &CredentialName, stamp: Stamp) -> Result<(), Error> {
         let path = self.path(name);
         let allowed = self.permissions.mode;
         let expected = self.permissions.uid.unwrap_or(self.directory.owner());

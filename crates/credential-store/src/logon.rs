@@ -9,8 +9,8 @@ use crate::file::{Ownership, Temporary};
 use crate::lock::Lock;
 use crate::record::StoredRecord;
 use crate::{
-    Certificate, Credential, CredentialName, CredentialStore, Error, FilePermissions, Record, SessionId,
-    SessionStore,
+    Certificate, Credential, CredentialName, CredentialStore, Error, FilePermissions, Record, Renewal,
+    SessionId, SessionStore,
 };
 
 /// A credential that is to be stored.
@@ -22,6 +22,8 @@ pub struct NewCredential<'a> {
     pub cookie: Option<&'a [u8]>,
     /// Certificate, private key and chain, in the order in which they are to be written.
     pub pem: &'a [u8],
+    /// How it is kept good, where it is.
+    pub renewal: Option<Renewal>,
 }
 
 /// The turn of one request to log on for one credential.
@@ -39,6 +41,10 @@ impl<'a> Logon<'a> {
             name,
             _turn: turn,
         }
+    }
+
+    pub(crate) fn store(&self) -> &'a CredentialStore {
+        self.store
     }
 
     /// The credential whose turn this is.
@@ -68,14 +74,21 @@ impl<'a> Logon<'a> {
         now: SystemTime,
     ) -> Result<Credential, Error> {
         let store = self.store;
-        let NewCredential { record, cookie, pem } = *new;
+        let NewCredential {
+            record,
+            cookie,
+            pem,
+            renewal,
+        } = *new;
         let certificate = Certificate::read_with_key(pem).map_err(Error::NotACredential)?;
         store.directory.verify()?;
+        let renewal = renewal.map(|renewal| renewal.within(&certificate, now));
 
         let stored_record = StoredRecord {
             record: record.clone(),
             credential_sha256: digest(pem),
             cookie_sha256: cookie.map(digest),
+            renewal,
         };
         // All that takes time, or space, before anything is locked or changed.
         let new_credential = self.write_credential(pem)?;
@@ -94,11 +107,12 @@ impl<'a> Logon<'a> {
             path: store.path(&self.name),
             certificate,
             method: record.method,
+            renewal,
             cookie_sha256: stored_record.cookie_sha256,
         })
     }
 
-    fn write_credential(&self, pem: &[u8]) -> Result<Temporary<'_>, Error> {
+    pub(crate) fn write_credential(&self, pem: &[u8]) -> Result<Temporary<'_>, Error> {
         let private = Ownership::private(&self.store.directory);
         let FilePermissions { mode, uid, gid } = self.store.permissions;
         let ownership = Ownership {
@@ -113,7 +127,7 @@ impl<'a> Logon<'a> {
         Ok(temporary)
     }
 
-    fn write_record(&self, record: &StoredRecord) -> Result<Temporary<'_>, Error> {
+    pub(crate) fn write_record(&self, record: &StoredRecord) -> Result<Temporary<'_>, Error> {
         let directory = &self.store.directory;
         let json = serde_json::to_vec(record).map_err(|error| Error::Malformed {
             path: directory.path().join(record_name(&self.name)),

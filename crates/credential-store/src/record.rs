@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::Renewal;
 use serde::{Deserialize, Serialize};
 
 /// Who a request's user is. Two users with one name who logged in by different ways are two users.
@@ -88,4 +89,7 @@ pub(crate) struct StoredRecord {
     /// brings it again is told so by this. Never of a pass phrase, which could be guessed from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cookie_sha256: Option<String>,
+    /// How it is kept good, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) renewal: Option<Renewal>,
 }

@@ -141,9 +141,9 @@ pub fn erase_if_expired(
 }
 
 /// Which credentials live sessions refer to, and whose they must be.
-type References = HashSet<(WebUser, CredentialName)>;
+pub(crate) type References = HashSet<(WebUser, CredentialName)>;
 
-struct Sweep<'a> {
+pub(crate) struct Sweep<'a> {
     credentials: &'a CredentialStore,
     sessions: &'a SessionStore,
     idle: Option<Duration>,
@@ -153,7 +153,7 @@ struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    fn new(credentials: &'a CredentialStore, sessions: &'a SessionStore, now: SystemTime) -> Self {
+    pub(crate) fn new(credentials: &'a CredentialStore, sessions: &'a SessionStore, now: SystemTime) -> Self {
         Sweep {
             credentials,
             sessions,
@@ -230,7 +230,7 @@ impl<'a> Sweep<'a> {
 
     /// To what live sessions refer now. A session that cannot be read might refer to anything: then this
     /// fails, and nothing counts as an orphan.
-    fn references(&self) -> Result<References, Error> {
+    pub(crate) fn references(&self) -> Result<References, Error> {
         let mut references = References::new();
         for name in self
             .sessions
@@ -336,7 +336,9 @@ impl<'a> Sweep<'a> {
             return Ok(());
         }
         for name in self.sessions.directory.names()? {
-            if is_session_name(&name) {
+            // A dry run has ended nothing.
+            let has_ended = self.report.idle.contains(&name);
+            if is_session_name(&name) && !has_ended {
                 let result = self.end_with_credential(&name);
                 self.report.note(result);
             }

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use common::*;
 use credential_store::{
     CredentialStore, Directory, DirectoryPolicy, Error, FilePermissions, STALE_AFTER, SessionLookup,
-    SweepReport, erase_if_orphaned, sweep,
+    SweepReport, erase_if_expired, erase_if_orphaned, sweep,
 };
 
 fn sweep_at(stores: &Stores, now: SystemTime) -> SweepReport {
@@ -37,10 +37,75 @@ fn expired_credentials_go() {
         report,
         SweepReport {
             expired: vec!["alice".into()],
+            over: report.over.clone(),
             ..SweepReport::default()
         }
     );
+    assert_eq!((report.over.len(), report.erased()), (1, 2));
     assert_eq!(stores.credential_files(), ["bob", "bob%record"]);
+    assert_eq!(stores.session_files().len(), 1, "only bob's goes on");
+}
+
+#[test]
+fn a_session_that_waits_for_the_server_outlives_its_credential() {
+    let stores = Stores::new();
+    let session = stores.session("alice");
+    stores.publish(&session, "alice", HOUR).unwrap();
+    let later = *NOW + HOUR;
+    stores
+        .sessions
+        .set_pending(&session, b"cookie", later, later)
+        .unwrap();
+    let report = sweep_at(&stores, later);
+    assert_eq!(
+        (&report.expired[..], report.over.len()),
+        (&["alice".to_owned()][..], 0)
+    );
+    assert_eq!(stores.session_files().len(), 1);
+}
+
+#[test]
+fn what_ends_with_its_credential_leaves_a_newer_one() {
+    let stores = Stores::new();
+    let (old, new) = (stores.session("alice"), stores.session("alice"));
+    stores.publish(&old, "alice", HOUR).unwrap();
+    stores.publish(&new, "alice", 3 * HOUR).unwrap();
+    let ended = stores.sessions.end(&old).unwrap().unwrap();
+    let erase = |now| erase_if_expired(&stores.credentials, &stores.sessions, &ended, now).unwrap();
+    assert!(!erase(*NOW + HOUR));
+    assert_eq!(stores.credential_files(), ["alice", "alice%record"]);
+    assert!(erase(*NOW + 3 * HOUR));
+    assert_eq!(stores.credential_files(), [""; 0]);
+}
+
+#[test]
+fn a_credential_of_one_session_goes_with_it() {
+    let stores = Stores::new();
+    let user = web_user("alice");
+    let begin = || stores.sessions.create_alone(&user, IDLE, *NOW).unwrap();
+    let ((one, one_session), (_, other_session)) = (begin(), begin());
+    let record = record("alice");
+    let pem = credential("alice", *NOW + HOUR);
+    let logon = stores
+        .credentials
+        .logon(one_session.credential(), soon())
+        .unwrap();
+    logon
+        .publish(&stores.sessions, &one, &new_credential(&record, &pem), *NOW)
+        .unwrap();
+    let names = [&one_session, &other_session].map(|session| session.credential().clone());
+    assert!(
+        names
+            .iter()
+            .all(|name| name.is_of_one_session() && name.user().is_some_and(|user| user == b"alice"))
+    );
+    assert_ne!(names[0], names[1]);
+    assert!(!stores.name("alice").is_of_one_session());
+    assert_eq!(sweep_at(&stores, *NOW), SweepReport::default());
+
+    let _ = stores.sessions.end(&one).unwrap();
+    assert_eq!(sweep_at(&stores, *NOW).orphaned, [names[0].as_str()]);
+    assert_eq!(stores.credential_files(), [""; 0]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use credential_store::Method;
-use myproxy_client::{CredentialName, Lifetime};
+use myproxy_client::{CredentialName, Lifetime, VoName};
 use regex::bytes::RegexBuilder;
 
 use crate::httpd::{Arguments, Expression};
@@ -12,7 +12,7 @@ use crate::myproxy::config::{
     DirectoryConfig, Forward, OnMissing, SHORTEST_SESSION_IDLE, Scope, ServerConfig,
 };
 use crate::myproxy::header::HeaderName;
-use crate::myproxy::{MyProxy, environment};
+use crate::myproxy::{MyProxy, environment, renewal_limits};
 
 type Result = std::result::Result<(), String>;
 
@@ -33,11 +33,23 @@ pub fn credential(config: &mut DirectoryConfig, server: &ServerConfig, arguments
     Ok(())
 }
 
-pub fn lifetime(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+pub fn lifetime(config: &mut DirectoryConfig, server: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    server.lifetime.get_or_init(|| arguments.position());
     let seconds =
         u32::try_from(arguments.number(0, 60..=LONGEST_LIFETIME)?).map_err(|error| error.to_string())?;
-    config.lifetime = Some(Lifetime::from_seconds(seconds).map_err(|error| error.to_string())?);
-    Ok(())
+    let lifetime = Lifetime::from_seconds(seconds).map_err(|error| error.to_string())?;
+    server.renewal_limits.lasts(lifetime);
+    config.lifetime = Some(lifetime);
+    renewal_limits::check_place(config, &arguments.position())
+}
+
+pub fn renew(config: &mut DirectoryConfig, server: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    let left = arguments.seconds(0, Duration::ZERO)?;
+    if !left.is_zero() {
+        server.renewal_limits.renews(left, arguments.position());
+    }
+    config.renew = Some(left);
+    renewal_limits::check_place(config, &arguments.position())
 }
 
 pub fn min_lifetime(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
@@ -63,6 +75,40 @@ pub fn credential_name(
         ));
     }
     config.credential_name = Some(name);
+    Ok(())
+}
+
+/// Names of virtual organisations, each with the groups and roles behind it that are meant. All places of a server have
+/// the same, for the reason that they have one credential name.
+pub fn vo_names(config: &mut DirectoryConfig, server: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    let mut names = Vec::new();
+    let values = arguments.all()?;
+    let mut values = values.iter().copied().peekable();
+    while let Some(name) = values.next() {
+        if name.starts_with('/') || name.contains(':') {
+            return Err(format!("\"{name}\" is not the name of a virtual organisation"));
+        }
+        let mut add = |name: String| {
+            names.push(VoName::new(name).map_err(|error| error.to_string())?);
+            Result::Ok(())
+        };
+        if values.peek().is_none_or(|next| !next.starts_with('/')) {
+            add(name.to_owned())?;
+        }
+        while let Some(attribute) = values.next_if(|next| next.starts_with('/')) {
+            add(format!("{name}:{attribute}"))?;
+        }
+    }
+    let (others, position) = server
+        .vo_names
+        .get_or_init(|| (names.clone(), arguments.position()));
+    if *others != names {
+        return Err(format!(
+            "credentials of this place would be kept in the same MyProxyCredStoreDir as those of {position}, which are for \
+             other organisations or roles; name the same everywhere, or use another virtual host with a directory of its own"
+        ));
+    }
+    config.vo_names = Some(names);
     Ok(())
 }
 

@@ -3,22 +3,37 @@
 use std::time::Duration;
 
 use credential_store::FilePermissions;
-use myproxy_client::{Server, ServerIdentity};
+use myproxy_client::{KeyFormat, KeySpec, Server, ServerIdentity};
 use nix::unistd::{Group, User};
 
 use crate::httpd::Arguments;
 use crate::myproxy::config::{ServerConfig, SessionCookie, Timeouts};
 use crate::myproxy::cookie_attributes;
+use crate::myproxy::extra_params::{ExtraParams, NamedServer};
 use crate::myproxy::own_certificate::{CertificateKey, Program};
 
 type Result<T = ()> = std::result::Result<T, String>;
 
 pub fn servers(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
-    let servers = arguments
-        .all()?
-        .into_iter()
-        .map(|server| server.parse::<Server>().map_err(|error| error.to_string()));
+    let servers = arguments.all()?.into_iter().map(NamedServer::parse);
     config.settings.servers = Some(servers.collect::<std::result::Result<_, _>>()?);
+    Ok(())
+}
+
+pub fn extra_params(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
+    config.settings.extra_params = Some(ExtraParams::parse(arguments.get(0)?)?);
+    Ok(())
+}
+
+pub fn key(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
+    let kind = arguments.get(0)?.parse::<KeySpec>();
+    config.settings.key = Some(kind.map_err(|error| error.to_string())?);
+    Ok(())
+}
+
+pub fn key_format(config: &mut ServerConfig, arguments: &Arguments<'_>) -> Result {
+    let format = arguments.get(0)?.parse::<KeyFormat>();
+    config.settings.key_format = Some(format.map_err(|error| error.to_string())?);
     Ok(())
 }
 

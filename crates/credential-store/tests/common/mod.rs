@@ -95,7 +95,12 @@ pub fn record(name: &str) -> Record {
 /// A credential that was got with a granting cookie.
 pub fn new_credential<'a>(record: &'a Record, pem: &'a [u8]) -> NewCredential<'a> {
     let cookie = Some(COOKIE);
-    NewCredential { record, cookie, pem }
+    NewCredential {
+        record,
+        cookie,
+        pem,
+        renewal: None,
+    }
 }
 
 pub fn soon() -> Instant {
