@@ -24,7 +24,7 @@ pub const FORMAT: &str = "format";
 
 /// Characters of a pass phrase: a file can be guessed at without limit.
 pub const SHORTEST: usize = 12;
-/// OpenSSL's commands read no more than this in all their versions.
+/// More than anybody types, and less than any tool reads.
 pub const LONGEST: usize = 255;
 
 /// How long a form can be sent.

@@ -49,21 +49,18 @@ pub fn form(
 
 /// Why there is nothing to download.
 pub fn no_credential(shortfall: &Shortfall, nonce: &Nonce) -> Page {
-    let (status, advice) = match shortfall.class {
-        Class::None | Class::Expired => (403, "Log in again, and come back to this page."),
-        Class::Refused => (
-            403,
-            "If you think that you should have one, tell the administrator.",
-        ),
-        Class::Unreachable => (503, "Try again in a minute."),
-        Class::Untrusted | Class::Store => (503, "Tell the administrator."),
+    let advice = match shortfall.class {
+        Class::None | Class::Expired => "Log in again, and come back to this page.",
+        Class::Refused => "If you think that you should have one, tell the administrator.",
+        Class::Unreachable => "Try again in a minute.",
+        Class::Untrusted | Class::Store => "Tell the administrator.",
     };
     let main = html! {
         h1 { "There is no credential to download" }
         p.problem role="alert" { (shortfall.description()) }
         p { (advice) }
     };
-    page(status, "There is no credential", main, nonce)
+    page(shortfall.class.status(), "There is no credential", main, nonce)
 }
 
 fn pass_phrase_field(name: &str, label: &str) -> Markup {
