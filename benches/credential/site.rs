@@ -16,7 +16,7 @@ use super::common::client::{Connection, Connector, FILE_SIZE, Target};
 /// Keys that httpd makes ahead of need: the default of `MyProxyKeyPool`.
 pub const POOL: usize = 8;
 /// What httpd logs when they are all there.
-pub const POOL_IS_FULL: &str = "8 are ready in this child";
+pub const POOL_IS_FULL: &str = "keys made ahead of need: 8 in this child";
 
 /// Places of users with a password.
 const USERS_HOST: &str = "users.demo.localhost";
