@@ -64,6 +64,16 @@ fn a_server_that_cannot_be_found_reached_or_trusted_fails() {
     let extra = format!("MyProxyExtraParams \"-s 127.0.0.1:{port}=localhost,127.0.0.1 -p 1\"\n{rest}");
     let found = "fails: MyProxyServer: 127.0.0.1 at 127.0.0.1: cannot connect to 127.0.0.1:1 ... firewall";
     scene.finds(&extra, &[("1", found)]);
+    // Told once, however many virtual hosts share it.
+    let hosts = "<VirtualHost *:9>\nServerName a.example.org\n</VirtualHost>\n".repeat(3);
+    let down = good.replacen("MyProxyServer ", "MyProxyServer localhost:1 ", 1) + &hosts;
+    let output = scene.check(&down, &[]);
+    assert_eq!(
+        text(&output.stdout)
+            .matches("at 127.0.0.1: cannot connect")
+            .count(),
+        1
+    );
     // A name given for all of them, and in a virtual host only.
     let virtual_host = format!(
         "<VirtualHost *:9>\nServerName a.example.org\nMyProxyServer 127.0.0.1:{port}\nMyProxyServerDN /CN=other\n\

@@ -1,5 +1,6 @@
 //! What the directives mean for each server: a virtual host has what the main server has, unless it says otherwise.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use myproxy_client::DEFAULT_PORT;
@@ -13,7 +14,7 @@ const SERVER: &str = "MyProxyServer";
 /// Options of `myproxy-logon`, which may name servers too.
 const EXTRA: &str = "MyProxyExtraParams";
 
-/// The servers that have to do with MyProxy.
+/// The servers that have to do with MyProxy. Of those that have the same settings it is one.
 pub struct Configuration(Vec<Server>);
 
 /// The main server or a virtual host.
@@ -42,17 +43,21 @@ impl Configuration {
         };
         let children = Children::of(&of(None).collect::<Vec<_>>());
         let hosts = all.iter().filter_map(|directive| directive.virtual_host).max();
-        let mut servers: Vec<Server> = std::iter::once(None)
+        let servers = std::iter::once(None)
             .chain((0..hosts.map_or(0, |last| last + 1)).map(Some))
             .map(|virtual_host| Server {
                 // A later directive takes the place of an earlier one.
                 directives: of(virtual_host).rev().chain(of(None).rev()).collect(),
                 root: reading.server_root.clone(),
                 children: children.clone(),
-            })
-            .collect();
-        servers.retain(|server| !server.names().is_empty());
-        Configuration(servers)
+            });
+        let mut distinct: Vec<Server> = Vec::new();
+        for server in servers.filter(|server| !server.names().is_empty()) {
+            if distinct.iter().all(|other| other.settings() != server.settings()) {
+                distinct.push(server);
+            }
+        }
+        Configuration(distinct)
     }
 
     pub fn servers(&self) -> &[Server] {
@@ -66,6 +71,18 @@ impl Server {
         self.directives
             .iter()
             .find(|directive| directive.name.eq_ignore_ascii_case(name))
+    }
+
+    /// What every directive of ours says here.
+    fn settings(&self) -> BTreeMap<String, &[String]> {
+        let names = self
+            .directives
+            .iter()
+            .map(|directive| directive.name.to_ascii_lowercase());
+        names
+            .filter(|name| name.starts_with("myproxy"))
+            .filter_map(|name| Some((name.clone(), self.get(&name)?.arguments.as_slice())))
+            .collect()
     }
 
     /// Its first argument.
@@ -113,7 +130,9 @@ impl Server {
             value.or(word.strip_prefix(short)).map(str::to_owned)
         };
         let named = |word: &String| word == short || word == long;
-        let at = words.iter().rposition(|word| named(word) || attached(word).is_some())?;
+        let at = words
+            .iter()
+            .rposition(|word| named(word) || attached(word).is_some())?;
         if named(&words[at]) {
             words.get(at + 1).cloned()
         } else {
