@@ -5,8 +5,9 @@ mod stored_server;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use stored_server::{KEY_PASS_PHRASE, StoredServer, User, failure, subjects, success};
@@ -199,4 +200,46 @@ fn an_encrypted_key_of_ones_own_opens_with_the_first_line() {
     );
     assert_eq!(subjects(&emil.proxy).last().unwrap(), "emils-sister");
     assert!(failure(&logon("-q", "wrong\n")).ends_with(&format!("does not open the private key {key}")));
+}
+
+/// `script` of util-linux gives the command a terminal.
+#[test]
+fn a_new_pass_phrase_is_typed_twice_on_the_terminal() {
+    let frida = user("frida");
+    let type_in = |answers: &[(&str, &str)]| {
+        let mut command = frida.command("script");
+        command.args([
+            "--quiet",
+            "--return",
+            "--command",
+            &format!("{PROGRAM} init"),
+            "/dev/null",
+        ]);
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut input, mut output) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        let mut said = Vec::new();
+        for (prompt, answer) in answers {
+            while !said.ends_with(prompt.as_bytes()) {
+                let mut byte = [0];
+                output.read_exact(&mut byte).unwrap();
+                said.extend(byte);
+            }
+            writeln!(input, "{answer}").unwrap();
+        }
+        output.read_to_end(&mut said).unwrap();
+        (
+            process.wait().unwrap().success(),
+            String::from_utf8(said).unwrap(),
+        )
+    };
+    let new = "New MyProxy pass phrase of frida: ";
+    let (done, said) = type_in(&[(new, PASS_PHRASE), ("Once more: ", "correct-house")]);
+    assert!(!done && said.contains("the two pass phrases differ"), "{said}");
+    let (done, said) = type_in(&[(new, PASS_PHRASE), ("Once more: ", PASS_PHRASE)]);
+    assert!(done && said.contains("valid for 168 h"), "{said}");
+    success(&frida.ours(&["logon", "-S"], PASS_PHRASE));
 }
