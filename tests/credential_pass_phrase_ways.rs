@@ -182,3 +182,48 @@ fn the_login_server_asks_a_myproxy_server_and_stores_nothing() -> Result<()> {
     assert_eq!((checks.issued()?, site.myproxy.issued()?), (0, 1));
     Ok(())
 }
+
+/// Whoever may write an .htaccess could say there who is the user.
+#[test]
+fn an_htaccess_that_lets_users_in_by_its_own_passwords_gets_no_credential_of_theirs() -> Result<()> {
+    let place = |name: &str, overrides: &str| {
+        format!(
+            "<Directory \"HTDOCS/{name}\">\n{overrides}\nOptions ExecCGI\nSetHandler cgi-script\n{BASIC}\
+             AuthBasicProvider myproxy\nMyProxyCredential On\nMyProxyAuthMethod passphrase\n</Directory>\n\
+             <Location /files/{name}>\nRequire valid-user\n</Location>"
+        )
+    };
+    let site = Site::builder()
+        .configuration(&place("config", "AllowOverride AuthConfig"))
+        .configuration(&place(
+            "list",
+            "AllowOverride None\nAllowOverrideList AuthUserFile AuthBasicProvider",
+        ))
+        .start()?;
+    let hash = openssl::base64::encode_block(&openssl::sha::sha1(b"of-the-writer"));
+    let passwords = site.directory().join("passwords");
+    fs::write(&passwords, format!("{USER}:{{SHA}}{hash}\n"))?;
+    for name in ["config", "list"] {
+        let directory = site.directory().join("htdocs").join(name);
+        fs::create_dir(&directory)?;
+        fs::copy(site.directory().join("application"), directory.join("show.cgi"))?;
+        let show = format!("/files/{name}/show.cgi");
+        // Where the pass phrase is shown all is well, at first and from the store.
+        let browser = site.browser()?;
+        for _ in 0..2 {
+            seen(&site.visit(&browser, &show, USER, PASS_PHRASE)?)?.credential()?;
+        }
+
+        let file = format!("AuthBasicProvider file\nAuthUserFile \"{}\"\n", passwords.display());
+        fs::write(directory.join(".htaccess"), file)?;
+        for client in [&browser, &site.browser()?] {
+            let page = seen(&site.visit(client, &show, USER, "of-the-writer")?)?;
+            assert_eq!(page.variable("REMOTE_USER"), Some(USER), "{name}");
+            assert_eq!(page.variable("X509_USER_PROXY"), None, "{name}");
+            assert_eq!(page.variable("MYPROXY_ERROR"), Some("none"), "{name}");
+        }
+        // It is still there for others.
+        seen(&site.visit(&browser, "/app", USER, PASS_PHRASE)?)?.credential()?;
+    }
+    Ok(())
+}

@@ -132,7 +132,7 @@ impl SiteBuilder {
         self
     }
 
-    /// More configuration of the virtual host.
+    /// More configuration of the virtual host. `HTDOCS` in it is the directory of `/files`.
     pub fn configuration(mut self, text: &str) -> Self {
         self.configuration.push_str(text);
         self.configuration.push('\n');
@@ -207,7 +207,9 @@ impl SiteBuilder {
             application = application.display(),
             port = relay.port(),
             trust = myproxy.trust_directory().display(),
-            configuration = self.configuration,
+            configuration = self
+                .configuration
+                .replace("HTDOCS", &directory.join("htdocs").to_string_lossy()),
         );
         let mut httpd = Httpd::builder(directory.path())?.mpm(self.mpm).with_our_modules();
         for module in &self.modules {
