@@ -251,6 +251,8 @@ pub struct DirectoryConfig {
     pub forward: Option<Forward>,
     /// `MyProxyUser`: the MyProxy user name; without it, the web user's.
     pub user: Option<Expression>,
+    /// `MyProxyUserShared`.
+    pub user_shared: Option<bool>,
     /// `MyProxySessionIdle`.
     pub session_idle: Option<Duration>,
     /// `MyProxyRenew`; zero is off.
@@ -281,6 +283,7 @@ impl Config for DirectoryConfig {
             methods: self.methods.clone().or_else(|| outer.methods.clone()),
             forward: self.forward.or(outer.forward),
             user: self.user.or(outer.user),
+            user_shared: self.user_shared.or(outer.user_shared),
             session_idle: self.session_idle.or(outer.session_idle),
             renew: self.renew.or(outer.renew),
             environment_name: self
@@ -315,6 +318,11 @@ impl DirectoryConfig {
     /// The form of the granting cookie.
     pub fn forward(&self) -> Forward {
         self.forward.unwrap_or_default()
+    }
+
+    /// Whether several web users may have credentials of one MyProxy user.
+    pub fn user_shared(&self) -> bool {
+        self.user_shared.unwrap_or(false)
     }
 
     /// How credentials are kept good, where they are.

@@ -189,6 +189,13 @@ pub const DIRECTIVES: &[D] = &[
         place::renew,
     ),
     D::directory(
+        c"MyProxyUserShared",
+        Place::Directory,
+        Count::Exactly(1),
+        c"MyProxyUserShared On|Off",
+        place::user_shared,
+    ),
+    D::directory(
         c"MyProxySessionIdle",
         Place::Directory,
         Count::Exactly(1),

@@ -48,6 +48,10 @@ pub fn log_on(
     if let Some(shortfall) = pause::current(wanted, session, proof)? {
         return Err(shortfall);
     }
+    if !wanted.place.user_shared() {
+        let credentials = &wanted.running.credentials;
+        credentials.require_free(&wanted.identity.origin, wanted.now)?;
+    }
     let alone;
     let session = match session {
         None if wanted.name().is_none() => {
@@ -165,6 +169,7 @@ pub fn publish(
         cookie: proof.cookie().map(|cookie| cookie.cookie.as_bytes()),
         pem: &pem,
         renewal: wanted.place.renewal(wanted.config),
+        shared: wanted.place.user_shared(),
     };
     let now = SystemTime::now();
     let sessions = &wanted.running.sessions;

@@ -57,9 +57,9 @@ pub struct Checked {
 /// can have let its user in otherwise (mod_authn_socache answers in our stead).
 pub fn counts(wanted: &Wanted<'_>) -> bool {
     let checked = wanted.request.first().state::<MyProxy>().checked.borrow();
-    let is_shown = checked.as_ref().is_some_and(|checked| {
-        checked.result.is_ok() && checked.web_user == wanted.identity.origin.web_user
-    });
+    let is_shown = checked
+        .as_ref()
+        .is_some_and(|checked| checked.result.is_ok() && checked.web_user == wanted.identity.origin.web_user);
     is_shown || !wanted.request.lets_htaccess_authenticate()
 }
 

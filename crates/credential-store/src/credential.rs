@@ -148,16 +148,19 @@ impl CredentialStore {
     pub fn erase(&self, ended: &EndedSession) -> Result<bool, Error> {
         let change = self.change(&ended.credential)?;
         let (_, stored) = change.examine()?;
-        let whose = match &*stored {
+        let origin = match &*stored {
             Stored::Recorded(StoredRecord { record, .. }, _) | Stored::Mismatched(Some(record)) => {
-                Some(&record.origin.web_user)
+                &record.origin
             }
-            _ => None,
+            _ => return Ok(false),
         };
-        if whose != Some(&ended.web_user) {
+        if origin.web_user != ended.web_user {
             return Ok(false);
         }
         let erased = change.discard()?;
+        drop(change);
+        // Whoever has another one keeps it, expired or not: the sweep knows what time it is.
+        self.release(&origin.myproxy_user, SystemTime::UNIX_EPOCH)?;
         self.directory.sync()?;
         Ok(erased)
     }

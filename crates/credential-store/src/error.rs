@@ -124,6 +124,15 @@ pub enum Error {
         /// The credential file.
         path: PathBuf,
     },
+    /// Another web user has a credential of the same MyProxy user.
+    #[error(
+        "the MyProxy user {myproxy_user:?} has a credential here for another user of this site, who has to log out first \
+         (MyProxyUserShared)"
+    )]
+    MyProxyUserTaken {
+        /// The user name at the MyProxy server.
+        myproxy_user: String,
+    },
     /// The session for which something was to be stored has ended, or never was.
     #[error("the session has ended")]
     SessionEnded,

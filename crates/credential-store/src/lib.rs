@@ -21,6 +21,7 @@ mod directory;
 mod error;
 mod examine;
 mod file;
+mod holder;
 mod list;
 mod lock;
 mod logon;

@@ -24,6 +24,8 @@ pub struct NewCredential<'a> {
     pub pem: &'a [u8],
     /// How it is kept good, where it is.
     pub renewal: Option<Renewal>,
+    /// Whether other web users may have credentials of the same MyProxy user (`MyProxyUserShared`).
+    pub shared: bool,
 }
 
 /// The turn of one request to log on for one credential.
@@ -65,7 +67,7 @@ impl<'a> Logon<'a> {
     ///
     /// # Errors
     /// [`Error::SessionEnded`], [`Error::OtherSession`] if the session is another user's or has another
-    /// credential, [`Error::NotYours`], [`Error::NotACredential`], [`Error::Busy`], [`Error::Io`].
+    /// credential, [`Error::NotYours`], [`Error::MyProxyUserTaken`], [`Error::NotACredential`], [`Error::Busy`], [`Error::Io`].
     pub fn publish(
         &self,
         sessions: &SessionStore,
@@ -79,6 +81,7 @@ impl<'a> Logon<'a> {
             cookie,
             pem,
             renewal,
+            shared,
         } = *new;
         let certificate = Certificate::read_with_key(pem).map_err(Error::NotACredential)?;
         store.directory.verify()?;
@@ -94,6 +97,10 @@ impl<'a> Logon<'a> {
         let new_credential = self.write_credential(pem)?;
         let new_record = self.write_record(&stored_record)?;
 
+        let _held = match shared {
+            true => None,
+            false => Some(store.hold(&record.origin, now)?),
+        };
         let change = store.change(&self.name)?;
         sessions.require_live(session, &record.origin.web_user, &self.name)?;
         let (_, stored) = change.examine()?;

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::directory::Directory;
 use crate::examine::{Stored, of_record_name};
 use crate::file::{self, is_temporary};
+use crate::holder::is_holder_name;
 use crate::list::credential_names;
 use crate::lock::LOCK_FILE;
 use crate::pause::{FORGOTTEN_AFTER, is_pause_name};
@@ -284,7 +285,14 @@ impl<'a> Sweep<'a> {
         if self.dry_run || change.discard()? {
             names.push(name.to_string());
         }
-        Ok(())
+        drop(change);
+        match &*stored {
+            Stored::Recorded(stored, _) if !self.dry_run => {
+                let myproxy_user = &stored.record.origin.myproxy_user;
+                self.credentials.release(myproxy_user, self.now)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn verdict(&self, stored: &Stored, name: &CredentialName, live: Option<&References>) -> Verdict {
@@ -324,6 +332,12 @@ impl<'a> Sweep<'a> {
                 if age(stamp.modified(), self.now) >= FORGOTTEN_AFTER && !self.dry_run {
                     let removed = directory.remove(name);
                     self.report.note(removed);
+                }
+            }
+            Ok(Some(_)) if is_holder_name(name) => {
+                if !self.dry_run {
+                    let released = self.credentials.release_name(name, self.now);
+                    self.report.note(released);
                 }
             }
             Ok(None) => {}

@@ -182,6 +182,7 @@ fn a_credential_serves_only_where_its_method_is_taken() {
         cookie: None,
         pem: &pem,
         renewal: None,
+        shared: true,
     };
     let published = logon.publish(&stores.sessions, &session, &new, *NOW).unwrap();
     assert!(!published.was_got_with(COOKIE) && !published.was_got_with(b""));

@@ -174,6 +174,11 @@ pub fn scope(_: &mut DirectoryConfig, server: &ServerConfig, arguments: &Argumen
     Ok(())
 }
 
+pub fn user_shared(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
+    config.user_shared = Some(arguments.flag()?);
+    Ok(())
+}
+
 pub fn session_idle(config: &mut DirectoryConfig, _: &ServerConfig, arguments: &Arguments<'_>) -> Result {
     config.session_idle = Some(arguments.seconds(0, SHORTEST_SESSION_IDLE)?);
     Ok(())

@@ -100,6 +100,7 @@ pub fn new_credential<'a>(record: &'a Record, pem: &'a [u8]) -> NewCredential<'a
         cookie,
         pem,
         renewal: None,
+        shared: true,
     }
 }
 
