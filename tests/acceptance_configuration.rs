@@ -336,6 +336,8 @@ fn an_htaccess_file_can_only_switch_credentials_off() -> Result<()> {
         ("MyProxyEnvName OTHER", false),
         ("MyProxyLogoutURI .", false),
         ("MyProxyCredName other", false),
+        ("MyProxyCredScope session", false),
+        ("MyProxyOnMissing deny", true),
     ] {
         let directory = PrivateDirectory::new("htaccess")?;
         let documents = directory.make_directory("htdocs", 0o755)?;

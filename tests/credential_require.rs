@@ -13,8 +13,8 @@ use testbed::wait_until;
 fn places(with_credential: &[(&str, &str)], without: &[(&str, &str)]) -> String {
     let place = |(path, requirements): &(&str, &str), credential: &str| {
         format!(
-            "<Location {path}>\nAuthType webiso\nPubcookieAppID demo\nMyProxyCredential {credential}\n{requirements}\n\
-             ErrorDocument 401 /told\nErrorDocument 403 /told\nErrorDocument 503 /told\n</Location>\n"
+            "<Location {path}>\nAuthType webiso\nPubcookieAppID demo\nMyProxyCredential {credential}\n\
+             ErrorDocument 401 /told\nErrorDocument 403 /told\nErrorDocument 503 /told\n{requirements}\n</Location>\n"
         )
     };
     let on = with_credential.iter().map(|described| place(described, "On"));
@@ -130,6 +130,11 @@ fn the_answer_goes_by_the_cause() -> Result<()> {
             &[
                 ("/alone", "Require myproxy-credential"),
                 ("/refused", "Require myproxy-credential\nMyProxyUser bob"),
+                // The page that tells of it lies in the place itself.
+                (
+                    "/inside",
+                    "Require myproxy-credential\nErrorDocument 403 /inside/told",
+                ),
                 (
                     "/forbidden",
                     "Require myproxy-credential\nAuthzSendForbiddenOnFailure On",
@@ -139,11 +144,9 @@ fn the_answer_goes_by_the_cause() -> Result<()> {
         ),
     )?;
     // The MyProxy server takes nobody for bob: the cookie is alice's.
-    told(
-        &site.log_in(&site.browser()?, "/refused")?.response,
-        403,
-        "refused",
-    )?;
+    let browser = site.browser()?;
+    told(&site.log_in(&browser, "/refused")?.response, 403, "refused")?;
+    told(&browser.get(&site.url("/inside"))?.response, 403, "refused")?;
 
     site.myproxy.stop();
     let browser = site.browser()?;
