@@ -205,6 +205,10 @@ impl Error {
             | Error::Timeout { .. }
             | Error::ConnectionLost { .. }
             | Error::PlainText { .. } => ErrorClass::Unreachable,
+            Error::Delegation {
+                cause: DelegationProblem::Proxy,
+                ..
+            } => ErrorClass::Internal,
             Error::Tls { .. }
             | Error::Untrusted { .. }
             | Error::WrongName { .. }

@@ -6,7 +6,6 @@ mod support;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use myproxy_client::{
@@ -100,13 +99,18 @@ fn plain(answer: &'static [u8]) -> Error {
 fn a_conversation_cut_anywhere_is_a_lost_connection() {
     let scene = Scene::new();
     let (script, acceptor) = (scene.good(), scene.world.acceptor());
-    let length = script.length();
+    // Each byte, but in the middle of the chain only some: what its parser does at each is tested there.
+    let (length, edge) = (script.length(), 60);
+    let cuts: Vec<usize> = (0..length)
+        .filter(|cut| *cut < edge || *cut > length - edge || cut % 13 == 0)
+        .collect();
+    let limits = cuts.clone();
     let server = FalseServer::start(move |number, stream| {
         let mut tls = acceptor.accept(stream).unwrap();
-        let _ = script.play(&mut tls, number);
+        let _ = script.play(&mut tls, limits.get(number).copied().unwrap_or(usize::MAX));
     });
     let client = Client::new(server.options(&scene.world)).unwrap();
-    for cut in 0..length {
+    for cut in cuts {
         let error = client
             .get(&request("alice", PASS_PHRASE), &scene.key)
             .unwrap_err();
@@ -153,7 +157,7 @@ fn a_tls_connection_cut_anywhere_is_a_lost_connection() {
 #[test]
 fn a_slow_drip_does_not_stretch_the_limits() {
     let scene = Scene::new();
-    for (reply, total) in [(400, 5000), (5000, 400)] {
+    for (reply, total) in [(400, 60_000), (60_000, 400)] {
         let (script, acceptor) = (scene.good(), scene.world.acceptor());
         let server = FalseServer::start(move |_, stream| {
             if let Ok(mut tls) = acceptor.accept(Drip(stream)) {
@@ -165,11 +169,8 @@ fn a_slow_drip_does_not_stretch_the_limits() {
         options.total_timeout = Duration::from_millis(total);
         let start = Instant::now();
         let error = scene.get(options).unwrap_err();
-        assert!(
-            start.elapsed() < Duration::from_millis(1000),
-            "{:?}",
-            start.elapsed()
-        );
+        // The other limit is far from reached, however busy the machine.
+        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
         let limit = Duration::from_millis(400);
         assert!(
             matches!(&error, Error::Timeout { step: Step::Handshake, limit: passed, .. } if *passed == limit),
@@ -186,10 +187,11 @@ fn a_silent_server_is_given_up() {
     let server = FalseServer::start(move |_, stream| {
         let mut tls = acceptor.accept(stream).unwrap();
         tls.write_all(&[0]).unwrap();
-        sleep(Duration::from_millis(900));
+        // Until the client has given up.
+        while tls.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {}
     });
     let mut options = server.options(&scene.world);
-    options.reply_timeout = Duration::from_millis(300);
+    options.reply_timeout = Duration::from_secs(2);
     let error = scene.get(options).unwrap_err();
     assert!(
         matches!(

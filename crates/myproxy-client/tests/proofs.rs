@@ -92,6 +92,15 @@ fn a_renewer_renews_with_the_old_credential() {
         "a proxy certificate of its own"
     );
     renew(&renewer, &old(&second)).unwrap();
+    // Also one with a key of another kind.
+    let proof = Proof::Certificate(Arc::new(server.client_certificate("portal")));
+    let elliptic = Key::generate(KeySpec::EcP256).unwrap();
+    let request = GetRequest::new(UserName::new("alice").unwrap(), proof);
+    let elliptic = client.get(&request, &elliptic).unwrap();
+    assert_eq!(
+        renew(&renewer, &old(&elliptic)).unwrap().identity(),
+        first.identity()
+    );
 
     // Somebody else's credential renews nothing of alice's.
     let mallory = server.client_certificate("mallory");
