@@ -12,6 +12,7 @@ use url::Url;
 
 const PATH: &str = "/app/credential";
 const PASS_PHRASE: &str = "seven + five > eleven & a half";
+const WRONG: [&str; 2] = ["seven + five > eleven & a hal", ""];
 
 fn site() -> Result<Site> {
     let places = "<Location /app/credential>\nSetHandler myproxy-credential\n</Location>\n\
@@ -93,76 +94,101 @@ fn the_files_open_under_the_pass_phrase_and_under_no_other() -> Result<()> {
             .is_some_and(|value| value.starts_with("no-store"))
     );
 
-    let directory = PrivateDirectory::new("download")?;
     let stored = site.credential_directory().join(USER).display().to_string();
     let public_key = openssl(&["x509", "-in", &stored, "-noout", "-pubkey"])?.stdout;
-    let right = format!("pass:{PASS_PHRASE}");
-    for (format, name, media_type) in [
-        ("pem", "credential.pem", "application/x-pem-file"),
-        ("pkcs12", "credential.p12", "application/x-pkcs12"),
-    ] {
-        let (page, form) = form(&site, &browser)?;
-        let log = site.httpd.log_from_now();
-        let file = browser.submit(&page, &typed(&form, PASS_PHRASE, format))?;
-        assert_eq!(file.status, 200, "{}", file.story());
-        assert_eq!(file.header("content-type"), Some(media_type));
-        assert_eq!(
-            file.header("content-disposition"),
-            Some(format!("attachment; filename=\"{name}\"").as_str())
-        );
-        assert_eq!(file.header("x-content-type-options"), Some("nosniff"));
-        assert_eq!(file.header("cache-control"), Some("no-store"));
-        log.wait_for("alice downloads the own credential", Duration::from_secs(5))?;
-        assert!(!log.text().contains(PASS_PHRASE));
-
-        let path = directory.write(name, 0o600, &file.bytes)?.display().to_string();
-        let key_of = |pass: &str| match format {
-            "pem" => openssl(&["pkey", "-in", &path, "-passin", pass, "-pubout"]),
-            _ => openssl(&["pkcs12", "-in", &path, "-passin", pass, "-nocerts", "-noenc"]),
-        };
-        let opened = key_of(&right)?;
-        assert!(opened.status.success(), "{}", text(&opened));
-        let key = if format == "pem" {
-            opened.stdout
-        } else {
-            let key = directory
-                .write("key.pem", 0o600, opened.stdout)?
-                .display()
-                .to_string();
-            openssl(&["pkey", "-in", &key, "-pubout"])?.stdout
-        };
-        assert_eq!(key, public_key, "another key");
-        for wrong in ["pass:seven + five > eleven & a hal", "pass:"] {
-            assert!(!key_of(wrong)?.status.success(), "{format} opens under {wrong:?}");
-        }
-        if format == "pkcs12" {
-            let words = text(&openssl(&[
-                "pkcs12", "-in", &path, "-passin", &right, "-info", "-noout",
-            ])?);
-            assert!(words.contains("MAC: sha256, Iteration 600000"), "{words}");
-            assert_eq!(
-                words
-                    .matches("PBES2, PBKDF2, AES-256-CBC, Iteration 600000, PRF hmacWithSHA256")
-                    .count(),
-                2,
-                "{words}"
-            );
-        } else {
-            let key = file
-                .body
-                .split_inclusive("-----END ENCRYPTED PRIVATE KEY-----\n")
-                .next()
-                .unwrap_or_default();
-            let key = &key[key.find("-----BEGIN ENCRYPTED").context("no encrypted key")?..];
-            let key = directory.write("key.pem", 0o600, key)?.display().to_string();
-            let words = text(&openssl(&["asn1parse", "-in", &key])?);
-            for expected in ["PBES2", "PBKDF2", "hmacWithSHA256", "aes-256-cbc", "0927C0"] {
-                assert!(words.contains(expected), "no {expected}: {words}");
-            }
-        }
-    }
+    let file = download(&site, &browser, "pem", "credential.pem", "application/x-pem-file")?;
+    the_pem_file_is_good(&file, &public_key)?;
+    let file = download(
+        &site,
+        &browser,
+        "pkcs12",
+        "credential.p12",
+        "application/x-pkcs12",
+    )?;
+    the_pkcs12_file_is_good(&file, &public_key)?;
     what_was_typed_wrong_is_asked_for_again(&site, &browser)?;
     without_content_length(&site, &browser)
+}
+
+fn download(site: &Site, browser: &Browser, format: &str, name: &str, media_type: &str) -> Result<Page> {
+    let (page, form) = form(site, browser)?;
+    let log = site.httpd.log_from_now();
+    let file = browser.submit(&page, &typed(&form, PASS_PHRASE, format))?;
+    ensure!(file.status == 200, "{}", file.story());
+    let disposition = format!("attachment; filename=\"{name}\"");
+    for (header, value) in [
+        ("content-type", media_type),
+        ("content-disposition", &disposition),
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+    ] {
+        ensure!(
+            file.header(header) == Some(value),
+            "{header}: {:?}",
+            file.header(header)
+        );
+    }
+    log.wait_for("alice downloads the own credential", Duration::from_secs(5))?;
+    ensure!(!log.text().contains(PASS_PHRASE), "the pass phrase is in the log");
+    Ok(file)
+}
+
+fn the_pem_file_is_good(file: &Response, public_key: &[u8]) -> Result<()> {
+    let directory = PrivateDirectory::new("download")?;
+    let path = directory
+        .write("credential.pem", 0o600, &file.bytes)?
+        .display()
+        .to_string();
+    let open = |pass_phrase: &str| {
+        let pass_phrase = format!("pass:{pass_phrase}");
+        openssl(&["pkey", "-in", &path, "-passin", &pass_phrase, "-pubout"])
+    };
+    let opened = open(PASS_PHRASE)?;
+    ensure!(opened.stdout == public_key, "{}", text(&opened));
+    for wrong in WRONG {
+        ensure!(!open(wrong)?.status.success(), "it opens under {wrong:?}");
+    }
+    let key = file
+        .body
+        .find("-----BEGIN ENCRYPTED PRIVATE KEY")
+        .context("no encrypted key")?;
+    let key = directory.write("key.pem", 0o600, &file.body[key..])?;
+    let words = text(&openssl(&["asn1parse", "-in", &key.display().to_string()])?);
+    // 600 000 rounds.
+    for expected in ["PBES2", "PBKDF2", "hmacWithSHA256", "aes-256-cbc", ":0927C0"] {
+        ensure!(words.contains(expected), "no {expected}: {words}");
+    }
+    Ok(())
+}
+
+fn the_pkcs12_file_is_good(file: &Response, public_key: &[u8]) -> Result<()> {
+    let directory = PrivateDirectory::new("download")?;
+    let path = directory
+        .write("credential.p12", 0o600, &file.bytes)?
+        .display()
+        .to_string();
+    let open = |pass_phrase: &str, what: &[&str]| {
+        let pass_phrase = format!("pass:{pass_phrase}");
+        openssl(&[&["pkcs12", "-in", &path, "-passin", &pass_phrase], what].concat())
+    };
+    let key = directory.write(
+        "key.pem",
+        0o600,
+        open(PASS_PHRASE, &["-nocerts", "-nodes"])?.stdout,
+    )?;
+    let opened = openssl(&["pkey", "-in", &key.display().to_string(), "-pubout"])?;
+    ensure!(opened.stdout == public_key, "{}", text(&opened));
+    for wrong in WRONG {
+        ensure!(
+            !open(wrong, &["-noout"])?.status.success(),
+            "it opens under {wrong:?}"
+        );
+    }
+    let words = text(&open(PASS_PHRASE, &["-info", "-noout"])?);
+    ensure!(words.contains("MAC: sha256, Iteration 600000"), "{words}");
+    let bags = "PBES2, PBKDF2, AES-256-CBC, Iteration 600000, PRF hmacWithSHA256";
+    ensure!(words.matches(bags).count() == 2, "{words}");
+    Ok(())
 }
 
 fn what_was_typed_wrong_is_asked_for_again(site: &Site, browser: &Browser) -> Result<()> {

@@ -26,7 +26,9 @@ fn load(
     let included: String = samples.iter().map(include).collect();
     let httpd = modules
         .iter()
-        .fold(Httpd::builder(directory.path())?, |httpd, module| httpd.module(module));
+        .fold(Httpd::builder(directory.path())?, |httpd, module| {
+            httpd.module(module)
+        });
     let result = httpd
         .with_our_modules()
         .configuration(&format!("{defined}{included}"))
