@@ -2,11 +2,12 @@
 
 use crate::connection::Connection;
 use crate::credential::Credential;
-use crate::error::{Error, Refusal, ServerWords, Step};
+use crate::error::{Error, Step};
 use crate::input::VoName;
 use crate::key::{Key, KeyError};
 use crate::message::Message;
 use crate::proof::Proof;
+use crate::refusal::{Refusal, ServerWords};
 use crate::renewal;
 use crate::request::GetRequest;
 use crate::response::{self, Answer, Fields, MalformedAnswer, Parsed, Response};

@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::error::ServerWords;
+use crate::refusal::ServerWords;
 
 /// Longest answer that is read, in bytes: the server's own limit.
 const LONGEST_ANSWER: usize = 1 << 20;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::error::ServerWords;
+use crate::refusal::ServerWords;
 use crate::response::{Fields, MalformedAnswer};
 
 /// One of a user's stored credentials, as the server describes it. All texts are as their owner gave them: what is

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::deadline::Deadline;
-use crate::error::ServerWords;
+use crate::refusal::ServerWords;
 use crate::response::{self, Response};
 
 /// How many bytes of an answer that is not TLS are kept.

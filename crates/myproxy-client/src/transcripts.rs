@@ -6,7 +6,7 @@ use std::path::Path;
 
 use openssl::x509::X509;
 
-use crate::error::Refusal;
+use crate::refusal::Refusal;
 use crate::response::{self, Answer, Response};
 
 /// One message of the server.

@@ -3,171 +3,25 @@
 
 mod support;
 
-use std::fmt::Debug;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::io::Read;
 
 use myproxy_client::{
-    Client, ClientCertificate, Credential, DelegationProblem, EndEntityCredential, Error, ErrorClass,
-    GetRequest, Key, Lifetime, MalformedAnswer, OldCredential, PassPhrase, Proof, Refusal, Step, Storage,
-    UserName, VoName,
+    Client, ClientCertificate, DelegationProblem, Error, ErrorClass, Lifetime, MalformedAnswer, Refusal,
+    Step, Storage, VoName,
 };
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509Req};
 use support::authority::{PROXY, Wanted, new_key, proxy_with};
-use support::false_server::{Dialogue, End, FalseServer, OK, World};
+use support::false_server::{Dialogue, FalseServer, OK};
 use support::real_server::write;
+use support::scene::{PATIENCE, Scene};
 use support::{PASS_PHRASE, no_pass_phrase, request};
 
 const CHALLENGE: &[u8] = b"VERSION=MYPROXYv2\nRESPONSE=2\n\
     AUTHORIZATION_DATA=X509_certificate:7a617f5fcfa470d2d37106f796fbde66\n\
     AUTHORIZATION_DATA=X509_certificate_SHA256:9df3495606979b0b8379784bbbe9205a\n\0";
-
-/// For a server that is silent: long enough for one that is not, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-struct Scene {
-    world: World,
-    key: Key,
-    pkey: PKey<Private>,
-    /// Alice's certificate for `pkey`, as client certificate and as credential to be renewed.
-    certificate: X509,
-    owner: Arc<ClientCertificate>,
-    old: Arc<OldCredential>,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let world = World::new();
-        let pkey = new_key();
-        let certificate = world.authority.issue(&Wanted::user("alice"), &pkey);
-        let pem = [
-            certificate.to_pem().unwrap(),
-            pkey.private_key_to_pem_pkcs8().unwrap(),
-        ]
-        .concat();
-        let file = world.trust.path().join("alice");
-        write(&file, &pem, 0o600);
-        Scene {
-            owner: Arc::new(ClientCertificate::from_files(&file, &file, no_pass_phrase).unwrap()),
-            old: Arc::new(OldCredential::from_pem(&pem).unwrap()),
-            key: pkey.clone().try_into().unwrap(),
-            world,
-            pkey,
-            certificate,
-        }
-    }
-
-    fn alice() -> UserName {
-        UserName::new("alice").unwrap()
-    }
-
-    /// A chain of certificates as it is sent.
-    fn chain(certificates: &[&X509]) -> Vec<u8> {
-        let mut chain = vec![u8::try_from(certificates.len()).unwrap()];
-        for certificate in certificates {
-            chain.extend(certificate.to_der().unwrap());
-        }
-        chain
-    }
-
-    /// Chain and confirmation, which the server sends without waiting.
-    fn delegation(&self) -> Vec<u8> {
-        [Self::chain(&[&self.certificate]).as_slice(), OK].concat()
-    }
-
-    fn renew(&self, client: &Client) -> Result<Credential, Error> {
-        let proof = Proof::Renewal {
-            certificate: self.owner.clone(),
-            credential: self.old.clone(),
-        };
-        client.get(&GetRequest::new(Self::alice(), proof), &self.key)
-    }
-
-    fn put(&self, client: &Client) -> Result<(), Error> {
-        let pass_phrase = PassPhrase::new(PASS_PHRASE).unwrap();
-        client.put(
-            &Storage::new(Self::alice()),
-            Some(&pass_phrase),
-            Lifetime::default(),
-            &self.owner,
-        )
-    }
-
-    fn store(&self, client: &Client) -> Result<(), Error> {
-        let key = self.pkey.private_key_to_pem_pkcs8().unwrap();
-        let credential = EndEntityCredential::from_pem(&self.certificate.to_pem().unwrap(), &key).unwrap();
-        assert!(!credential.key_is_encrypted());
-        client.store(&Storage::new(Self::alice()), &credential, &self.owner)
-    }
-
-    fn retrieve(&self, client: &Client) -> Result<(), Error> {
-        let pass_phrase = PassPhrase::new(PASS_PHRASE).unwrap();
-        client
-            .retrieve(&Self::alice(), None, &pass_phrase, None)
-            .map(drop)
-    }
-
-    /// A server that follows a dialogue at each connection, and ends the first ones early: connection `n` after
-    /// `cuts[n]` bytes.
-    fn serve(&self, dialogue: Dialogue, cuts: Vec<(usize, End)>) -> (FalseServer, Client) {
-        let acceptor = self.world.acceptor();
-        let server = FalseServer::start(move |number, stream| {
-            let Ok(mut tls) = acceptor.accept(stream) else {
-                return;
-            };
-            let (limit, end) = cuts.get(number).copied().unwrap_or((usize::MAX, End::Fin));
-            let _ = dialogue.play(&mut tls, limit);
-            end.of(tls);
-        });
-        let client = Client::new(server.options(&self.world)).unwrap();
-        (server, client)
-    }
-
-    /// One command at a server that gives these answers.
-    fn answer<T>(&self, answers: &[&[u8]], command: impl Fn(&Client) -> T) -> T {
-        let (_server, client) = self.serve(Dialogue::new(answers), Vec::new());
-        command(&client)
-    }
-
-    /// Every cut is a lost connection, and the whole dialogue is none. Long parts are cut at some places only: what their
-    /// parsers do at each is tested there.
-    fn cut<T: Debug>(&self, answers: &[&[u8]], command: impl Fn(&Client) -> Result<T, Error>) {
-        let dialogue = Dialogue::new(answers);
-        let mut cuts = Vec::new();
-        let mut start = 0;
-        for part in &dialogue.0 {
-            let step = part.len() / 16 + 1;
-            let ends = [End::Fin, End::Reset, End::CloseNotify];
-            cuts.extend(
-                (start..start + part.len())
-                    .step_by(step)
-                    .zip(ends.into_iter().cycle()),
-            );
-            start += part.len();
-        }
-        let (_server, client) = self.serve(dialogue, cuts.clone());
-        for (cut, end) in cuts {
-            let error = command(&client).unwrap_err();
-            assert!(
-                matches!(error, Error::ConnectionLost { .. }),
-                "{end:?} after {cut} bytes: {error:?}"
-            );
-            assert_eq!(error.class(), ErrorClass::Unreachable);
-            assert_eq!(
-                error.is_temporary(),
-                cut == 0,
-                "{end:?} after {cut} bytes: {error:?}"
-            );
-        }
-        command(&client).expect("the whole dialogue");
-    }
-}
 
 /// A certificate request of a server.
 fn certificate_request(key: &PKey<Private>, signed_by: &PKey<Private>) -> Vec<u8> {
@@ -461,75 +315,4 @@ fn hostile_lists_are_refused() {
     let words = b"VERSION=MYPROXYv2\nRESPONSE=1\nERROR=\x1b[31mno\n\0";
     let error = scene.answer(&[words], |client| scene.store(client)).unwrap_err();
     assert!(error.to_string().contains("\"?[31mno\""), "{error}");
-}
-
-/// Counts who connects, and says nothing.
-fn silent_server() -> (u16, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let count = Arc::new(AtomicUsize::new(0));
-    let counter = count.clone();
-    std::thread::spawn(move || {
-        let mut held: Vec<TcpStream> = Vec::new();
-        for stream in listener.incoming() {
-            counter.fetch_add(1, Ordering::SeqCst);
-            held.extend(stream);
-        }
-    });
-    (port, count)
-}
-
-#[test]
-fn a_server_that_did_not_answer_is_asked_last_and_not_never() {
-    let scene = Scene::new();
-    let (server, _) = scene.serve(Dialogue::new(&[OK, &scene.delegation()]), Vec::new());
-    let mut options = server.options(&scene.world);
-    let (silent, connections) = silent_server();
-    let mut first = options.servers[0].clone();
-    first.port = silent;
-    options.servers.insert(0, first);
-    options.reply_timeout = PATIENCE;
-    let client = Client::new(options).unwrap();
-    let get = || client.get(&request("alice", PASS_PHRASE), &scene.key);
-    get().unwrap();
-    assert_eq!(connections.load(Ordering::SeqCst), 1, "tried in order");
-    get().unwrap();
-    get().unwrap();
-    assert_eq!(connections.load(Ordering::SeqCst), 1, "remembered");
-    // Where the other one goes away it is all there is.
-    drop(server);
-    let error = get().unwrap_err();
-    assert_eq!(error.class(), ErrorClass::Unreachable);
-    assert_eq!(connections.load(Ordering::SeqCst), 2, "asked last");
-}
-
-/// A server that took the request and then went silent is remembered too, but the request goes nowhere else.
-#[test]
-fn a_server_that_falls_silent_is_asked_last_the_next_time() {
-    let scene = Scene::new();
-    let acceptor = scene.world.acceptor();
-    let falling = FalseServer::start(move |number, stream| {
-        assert_eq!(number, 0, "asked once");
-        let mut tls = acceptor.accept(stream).unwrap();
-        tls.write_all(&[0]).unwrap();
-        while tls.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {}
-    });
-    let (good, _) = scene.serve(Dialogue::new(&[OK, &scene.delegation()]), Vec::new());
-    let mut options = falling.options(&scene.world);
-    options.servers.extend(good.options(&scene.world).servers);
-    options.reply_timeout = PATIENCE;
-    let client = Client::new(options).unwrap();
-    let get = || client.get(&request("alice", PASS_PHRASE), &scene.key);
-    let error = get().unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Timeout {
-                step: Step::Verdict,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
-    get().unwrap();
 }

@@ -4,6 +4,7 @@
 pub mod authority;
 pub mod false_server;
 pub mod real_server;
+pub mod scene;
 
 use myproxy_client::{GetRequest, PassPhrase, Proof, UserName};
 
