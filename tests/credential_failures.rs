@@ -135,6 +135,7 @@ fn servers_that_share_a_store_but_not_all_else_are_refused_at_the_start() -> Res
         "MyProxySessionStore dir:elsewhere",
         "MyProxyServer elsewhere.example.org",
         "MyProxyCredName other",
+        "MyProxyVO atlas",
     ] {
         let started = Site::builder()
             .app_server(AppServer::new("app"))
