@@ -24,7 +24,7 @@ use settings::{Configuration, Server};
 #[derive(clap::Args)]
 #[command(after_long_help = MORE_HELP)]
 pub struct Arguments {
-    /// httpd's configuration file [default: the one that httpd reads]
+    /// httpd's main configuration file [default: the one that httpd reads]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// The program that reads it [default: apache2ctl, httpd or apache2, wherever one is]
