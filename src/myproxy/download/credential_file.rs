@@ -146,7 +146,7 @@ impl CredentialFile {
 
 /// `ENCRYPTED PRIVATE KEY`: PKCS#8 under PBES2 with PBKDF2-HMAC-SHA256 and AES-256-CBC (RFC 5958, RFC 8018).
 ///
-/// OpenSSL writes such a file too, with 2048 rounds and no way to say more.
+/// The openssl crate writes such a file too, with OpenSSL's 2048 rounds and no way to ask for more.
 fn encrypted_key(key: &PKey<Private>, pass_phrase: &str) -> Result<String, FileError> {
     let (mut salt, mut iv) = ([0; 16], [0; 16]);
     rand_bytes(&mut salt)?;
