@@ -107,7 +107,8 @@ fn a_credential_lets_in_alone_and_among_other_requirements() -> Result<()> {
         }
         for path in ["/not", "/none", "/kept/not"] {
             let page = browser.get(&site.url(path))?;
-            ensure!(page.status == 401, "{path}: {}", page.story());
+            ensure!(page.status == 403, "{path}: {}", page.story());
+            assert_eq!(page.header("www-authenticate"), None);
         }
         // Whom another requirement keeps out is answered as ever.
         assert_eq!(browser.get(&site.url("/bob"))?.status, 401);

@@ -328,9 +328,11 @@ impl<'c> Arguments<'c> {
     /// their arguments.
     pub(super) fn directive_and_those_around(&self) -> impl Iterator<Item = (&'c [u8], &'c [u8])> {
         // SAFETY: the tree of directives, and the strings in it, outlive each of its commands.
-        let directive = unsafe { self.command.directive.as_ref() };
-        std::iter::successors(directive, |directive| unsafe { directive.parent.as_ref() }).map(|directive| {
-            // SAFETY: see above.
+        let innermost: Option<&'c ffi::ap_directive_t> = unsafe { self.command.directive.as_ref() };
+        // SAFETY: likewise.
+        let around = |inner: &&'c ffi::ap_directive_t| unsafe { inner.parent.as_ref() };
+        std::iter::successors(innermost, around).map(|directive| {
+            // SAFETY: likewise.
             let bytes = |text| unsafe { text::borrow(text) }.unwrap_or_default().to_bytes();
             (bytes(directive.directive), bytes(directive.args))
         })

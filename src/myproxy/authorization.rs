@@ -32,25 +32,51 @@ impl AuthorizationProvider for CredentialRequired {
         let Some(place) = request.directory_config::<MyProxy>() else {
             return Authorization::Unknown;
         };
-        let shortfall = match use_ {
-            Use::Demanded if place.credential() => match &fixups::verdict(request, place).result {
-                Ok(_) => return Authorization::Granted,
-                Err(shortfall) => shortfall.clone(),
-            },
-            _ => match what_is_stored(request, place) {
-                Ok(()) => return Authorization::Granted,
-                // Nobody may come in because it cannot be told whether there is one.
-                Err(Shortfall { class, .. }) if use_ == Use::Negated && class == Class::Store => {
-                    return Authorization::Unknown;
-                }
-                Err(shortfall) => shortfall,
-            },
-        };
-        if use_ == Use::Demanded {
-            request.state::<MyProxy>().wanting.replace(Some(shortfall));
+        match use_ {
+            Use::Demanded => demanded(request, place),
+            Use::Negated => negated(request, place),
         }
-        Authorization::Denied
     }
+}
+
+/// Why a `Require` line keeps a user out.
+pub enum KeptOut {
+    /// There is no credential, for this reason.
+    ForWantOfOne(Shortfall),
+    /// There is one.
+    ForHavingOne,
+}
+
+fn demanded(request: &Request<'_>, place: &DirectoryConfig) -> Authorization {
+    let result = match place.credential() {
+        true => fixups::verdict(request, place)
+            .result
+            .as_ref()
+            .map(|_| ())
+            .map_err(Shortfall::clone),
+        false => what_is_stored(request, place),
+    };
+    let Err(shortfall) = result else {
+        return Authorization::Granted;
+    };
+    keep_out(request, KeptOut::ForWantOfOne(shortfall));
+    Authorization::Denied
+}
+
+fn negated(request: &Request<'_>, place: &DirectoryConfig) -> Authorization {
+    match what_is_stored(request, place) {
+        Ok(()) => {
+            keep_out(request, KeptOut::ForHavingOne);
+            Authorization::Granted
+        }
+        // Nobody may come in because it cannot be told.
+        Err(shortfall) if shortfall.class == Class::Store => Authorization::Unknown,
+        Err(_) => Authorization::Denied,
+    }
+}
+
+fn keep_out(request: &Request<'_>, why: KeptOut) {
+    request.state::<MyProxy>().kept_out.replace(Some(why));
 }
 
 /// Whether there is a credential that a former request has fetched.
@@ -65,7 +91,8 @@ fn what_is_stored(request: &Request<'_>, place: &DirectoryConfig) -> Result<(), 
 }
 
 /// `auth_checker`, around those of all modules: mod_authz_core answers 401 to whoever lacks what is required, as if
-/// another password would help. Where that is a credential, [`on_missing`] decides by the cause.
+/// another password would help. Where that is a credential, [`on_missing`] decides by the cause; where it is to have
+/// none, the answer is 403.
 pub fn auth_checker(request: &Request<'_>) -> Outcome {
     let required = request
         .server_config::<MyProxy>()
@@ -82,14 +109,16 @@ pub fn auth_checker(request: &Request<'_>) -> Outcome {
     let before = CHALLENGES.map(|name| headers.get_all(name));
     let outcome = request.ask_authorization_hooks();
     state.in_auth_checker.set(false);
-    // What was wanting may not have been what decided.
-    match (outcome, state.wanting.take()) {
-        (Outcome::Status(401 | 403), Some(shortfall)) => {
-            for (name, values) in CHALLENGES.iter().zip(&before) {
-                headers.set_all(name, values);
-            }
-            on_missing::refuse(request, place, &shortfall)
-        }
-        _ => outcome,
+    // The last that was said decided, or something else did.
+    let kept_out = state.kept_out.take();
+    let (Outcome::Status(401 | 403), Some(why)) = (outcome, kept_out) else {
+        return outcome;
+    };
+    for (name, values) in CHALLENGES.iter().zip(&before) {
+        headers.set_all(name, values);
+    }
+    match why {
+        KeptOut::ForWantOfOne(shortfall) => on_missing::refuse(request, place, &shortfall),
+        KeptOut::ForHavingOne => Outcome::Status(403),
     }
 }

@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 
 use credential_store::SessionId;
 
+use super::authorization::KeptOut;
 use super::config::DirectoryConfig;
 use super::credential::Verdict;
 use super::pass_phrase::Checked;
@@ -28,8 +29,8 @@ pub struct RequestState {
     pub checked: RefCell<Option<Checked>>,
     /// Why its pass phrase was refused.
     pub refused: RefCell<Option<Shortfall>>,
-    /// Why `Require myproxy-credential` is not satisfied.
-    pub wanting: RefCell<Option<Shortfall>>,
+    /// Why `Require myproxy-credential` keeps its user out.
+    pub kept_out: RefCell<Option<KeptOut>>,
     /// For want of which credential it was refused.
     pub denied: OnceCell<Shortfall>,
 }
