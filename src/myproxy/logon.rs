@@ -8,7 +8,7 @@ use super::limit::Place;
 use super::proof::{GrantingCookie, Proof};
 use super::running::Running;
 use super::session::OpenSession;
-use super::shortfall::Shortfall;
+use super::shortfall::{Class, Shortfall};
 use super::wanted::{Stored, Wanted};
 use super::{log, pause, session};
 
@@ -45,6 +45,11 @@ pub fn log_on(
     proof: &Proof,
 ) -> Result<Credential, Shortfall> {
     let arrival = Instant::now();
+    if let Proof::Certificate(_) = proof
+        && wanted.request.lets_htaccess_authenticate()
+    {
+        return Err(Shortfall::new(Class::Refused, NOT_BY_HTACCESS));
+    }
     if let Some(shortfall) = pause::current(wanted, session, proof)? {
         return Err(shortfall);
     }
@@ -90,6 +95,10 @@ pub fn log_on(
     }
     result
 }
+
+/// Our certificate gives a credential to whomever httpd says the user is, and here others than the administrator say it.
+const NOT_BY_HTACCESS: &str = "MyProxyAuthMethod certificate is not used where AllowOverride lets an .htaccess file say \
+                               how users are authenticated (AuthConfig)";
 
 /// What another request got while this one waited, or shortly before this one came.
 fn result_of_another(

@@ -198,6 +198,15 @@ fn keep(
     };
     let turn = logon::wait_for_turn(wanted)?;
     let published = logon::publish(wanted, &session, proof, credential, &turn)?;
+    log!(
+        wanted.request,
+        Info,
+        "got a credential of {} for {} ({} at the MyProxy server, by {})",
+        published.certificate.subject,
+        wanted.identity.origin.web_user.name,
+        wanted.identity.myproxy_user.as_str(),
+        published.method
+    );
     let remembered = wanted.running.asking.proven.remember(
         &proven(wanted, &session, pass_phrase),
         published.certificate.expires,

@@ -75,18 +75,20 @@ impl<'r> Wanted<'r> {
     /// What is stored for the request's user.
     ///
     /// Whoever may write an .htaccess could let anybody be the user there, by passwords of his own. So what a pass phrase
-    /// brought serves where the request has shown the pass phrase, or where no such file counts.
+    /// brought serves where the request has shown the pass phrase, or where no such file counts; and what our own
+    /// certificate brought, only where none does.
     pub fn stored(&self) -> Result<Stored, Shortfall> {
+        let counts = |method: &Method| match method {
+            Method::Cookie => true,
+            Method::PassPhrase => pass_phrase::counts(self),
+            Method::Certificate => !self.request.lets_htaccess_authenticate(),
+        };
         let methods = self.place.methods();
-        if !methods.contains(&Method::PassPhrase) || pass_phrase::counts(self) {
+        if methods.iter().all(counts) {
             return self.stored_by(methods);
         }
-        let others: Vec<Method> = methods
-            .iter()
-            .copied()
-            .filter(|method| *method != Method::PassPhrase)
-            .collect();
-        self.stored_by(&others)
+        let some: Vec<Method> = methods.iter().copied().filter(counts).collect();
+        self.stored_by(&some)
     }
 
     /// What is stored, if it was got by one of these methods.
