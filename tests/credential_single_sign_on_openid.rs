@@ -39,6 +39,7 @@ fn site() -> Result<Site> {
         .openid_user(user("bob", Some("bob")))
         .openid_user(user("nameless", None))
         .openid_user(user("eve", Some("eve\nUSERNAME=alice")))
+        .openid_user(user("mallory", Some("alice")))
         .configuration("OIDCRemoteUserClaim sub")
         .app_server(AppServer::new("app").configuration(PLACES))
         .start()
@@ -71,6 +72,11 @@ fn a_credential_goes_by_the_claim_and_with_the_login() -> Result<()> {
     assert_eq!(seen.variable("AUTH_TYPE"), Some("openid-connect"));
     assert_is_of("alice", &seen)?;
     assert!(site.credential_directory().join("users%2Falice").exists());
+
+    // Another user whose claim says the same name.
+    let seen = log_in(&site, &site.browser()?, "mallory")?;
+    assert_eq!(seen.variable("MYPROXY_ERROR"), Some("refused"), "{seen:?}");
+    assert!(seen.credential.is_none());
 
     // The session of ours is worth nothing without the other one.
     let stolen = browser.with_stolen_cookies();
