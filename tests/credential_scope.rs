@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use testbed::application::Seen;
 use testbed::browser::{Browser, Request};
 use testbed::httpd::{Mpm, configtest};
-use testbed::site::{AppServer, Site};
+use testbed::site::{AppServer, PASSWORD, Site, USER};
 
 fn site(mpm: Mpm, configuration: &str) -> Result<Site> {
     Site::builder()
@@ -119,6 +119,36 @@ fn a_session_has_a_credential_of_its_own() -> Result<()> {
     }
     site.httpd.log().wait_for("1 orphaned", Duration::from_secs(15))?;
     assert_eq!(site.stored_credentials()?, [""; 0]);
+    Ok(())
+}
+
+/// Our certificate gets a credential for each session, and one for all requests without a session.
+#[test]
+fn clients_that_keep_no_cookies_share_one() -> Result<()> {
+    let site = Site::builder()
+        .trusted_retriever()
+        .app_server(AppServer::new("app").configuration(
+            "MyProxyCredScope session\n<Location /basic>\nMyProxyAuthMethod certificate\n</Location>",
+        ))
+        .start()?;
+    let credentials = openssl::base64::encode_block(format!("{USER}:{PASSWORD}").as_bytes());
+    let request =
+        Request::get(site.url("/basic").parse()?).header("Authorization", &format!("Basic {credentials}"));
+    let ask = |browser: &Browser, request: &Request| file(&browser.exchange(request)?.body);
+
+    let (one, other) = (site.browser()?, site.browser()?);
+    let of_one = ask(&one, &request)?;
+    ensure!(of_one.starts_with("alice%s"), "{of_one}");
+    assert_eq!(ask(&one, &request)?, of_one);
+    assert_ne!(ask(&other, &request)?, of_one);
+    assert_eq!(site.myproxy.issued()?, 2);
+
+    let by_script = request.by_script();
+    for _ in 0..2 {
+        assert_eq!(ask(&site.browser()?, &by_script)?, "alice");
+    }
+    assert_eq!(site.myproxy.issued()?, 3);
+    assert_eq!(ask(&one, &by_script)?, of_one, "it has a session");
     Ok(())
 }
 
