@@ -1,8 +1,8 @@
 //! `myproxy_module`: gives applications the grid credential of the user in front of them.
 //!
 //! The order of reading: [`fixups`] is what a request meets; [`credential`] decides what it gets; [`logon`] fetches
-//! what is not there; [`session`], [`logout`] and [`sweep`] see to its end; [`start`] is what httpd's start makes of
-//! [`directives`].
+//! what is not there; [`on_missing`] and [`authorization`] say what becomes of who gets none; [`session`], [`logout`] and
+//! [`sweep`] see to its end; [`start`] is what httpd's start makes of [`directives`].
 
 mod authorization;
 mod config;
