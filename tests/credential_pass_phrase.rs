@@ -127,7 +127,7 @@ fn another_session_a_logout_and_a_restart_ask_the_server_anew() -> Result<()> {
     fs::remove_file(site.directory().join("credentials/alice"))?;
     expect(&browser, 6)?;
 
-    site.httpd.graceful_restart()?;
+    site.httpd.full_restart()?;
     expect(&browser, 7)?;
     expect(&browser, 7)?;
 
