@@ -282,7 +282,10 @@ fn not_tls(server: &str, mut stream: MidHandshakeSslStream<TimedStream>) -> Erro
 
 fn transport_failure(server: &str, step: Step, deadline: Deadline, error: ssl::Error) -> Error {
     let server = server.to_owned();
-    let reason = error.to_string();
+    let first = error
+        .ssl_error()
+        .and_then(|stack| stack.errors().first()?.reason());
+    let reason = first.map_or_else(|| error.to_string(), str::to_owned);
     let ended_early = error.code() == ssl::ErrorCode::ZERO_RETURN
         || error.ssl_error().is_some_and(|stack| {
             stack
@@ -308,15 +311,28 @@ fn transport_failure(server: &str, step: Step, deadline: Deadline, error: ssl::E
 
 /// A server that does not take our certificate says so by a TLS alert, in TLS 1.3 only after the handshake.
 fn of_our_certificate(error: Error, security: Security<'_>) -> Error {
-    match (error, security.certificate) {
-        (Error::Tls { server, reason }, Some(certificate)) if reason.contains("alert") => {
-            Error::ClientCertificate {
-                server,
-                subject: certificate.subject().to_owned(),
-                reason,
-            }
-        }
-        (error, _) => error,
+    /// The alerts that are about a certificate (RFC 8446, section 6.2), as OpenSSL names them.
+    const ALERTS: [&str; 8] = [
+        "bad certificate",
+        "unsupported certificate",
+        "certificate revoked",
+        "certificate expired",
+        "certificate unknown",
+        "unknown ca",
+        "access denied",
+        "certificate required",
+    ];
+    let (Error::Tls { server, reason }, Some(certificate)) = (&error, security.certificate) else {
+        return error;
+    };
+    let alert = reason.split_once(" alert ").map(|(_, alert)| alert);
+    match alert.and_then(|alert| ALERTS.into_iter().find(|known| alert == *known)) {
+        Some(alert) => Error::ClientCertificate {
+            server: server.clone(),
+            subject: certificate.subject().to_owned(),
+            alert,
+        },
+        None => error,
     }
 }
 

@@ -105,17 +105,19 @@ pub enum Error {
         /// The fingerprint of the certificate that it showed.
         presented: ServerFingerprint,
     },
-    /// The server does not take our certificate: it does not trust its issuer, or holds it for expired or revoked.
+    /// The server does not take our certificate: it does not trust its issuer for this subject, or holds it for expired
+    /// or revoked.
     #[error(
-        "{server} does not accept our certificate {subject}: {reason}; its trust directory has to know the issuer"
+        "{server} does not accept our certificate {subject} ({alert}): its trust directory has to hold the issuer, with \
+         a signing policy for this subject"
     )]
     ClientCertificate {
         /// Host and port.
         server: String,
         /// The subject of our certificate, in slash form.
         subject: String,
-        /// The TLS alert.
-        reason: String,
+        /// The TLS alert, as OpenSSL names it.
+        alert: &'static str,
     },
     /// A renewal brought somebody else's credential.
     #[error("{server} renewed the credential of {expected} with one of {presented}")]

@@ -123,29 +123,39 @@ fn a_renewer_renews_with_the_old_credential() {
     assert_eq!(refused, Refusal::Challenge, "{words}");
 }
 
+/// Of an unknown authority, of one that may not sign this name, and revoked.
 #[test]
 fn a_certificate_that_the_server_does_not_take_is_named() {
     for tls in ["TLS1_2_VERSION", "TLS1_3_VERSION"] {
         let server = RealServer::start(Kind::TrustingAuthority, tls);
-        let stranger = Authority::new("Stranger");
+        let (stranger, trust) = (Authority::new("Stranger"), server.path("trust"));
         let key = new_key();
+        let certificate = stranger.issue(&Wanted::user("portal"), &key);
         let (file, key_file) = (server.path("stranger.pem"), server.path("stranger.key"));
-        write(
-            &file,
-            &stranger.issue(&Wanted::user("portal"), &key).to_pem().unwrap(),
-            0o644,
-        );
+        write(&file, &certificate.to_pem().unwrap(), 0o644);
         write(&key_file, &key.private_key_to_pem_pkcs8().unwrap(), 0o600);
-        let unknown = ClientCertificate::from_files(&file, &key_file, no_pass_phrase).unwrap();
-        let error = get(&server, Proof::Certificate(Arc::new(unknown))).unwrap_err();
-        let message = error.to_string();
-        assert!(
-            matches!(error, Error::ClientCertificate { .. })
-                && message.contains("/DC=org/DC=mptest/CN=portal"),
-            "{tls}: {error:?}"
-        );
-        assert_eq!(error.class(), ErrorClass::Refused);
-        assert!(!error.is_temporary());
+        let own = Arc::new(ClientCertificate::from_files(&file, &key_file, no_pass_phrase).unwrap());
+        let refused = |expected| {
+            let error = get(&server, Proof::Certificate(own.clone())).unwrap_err();
+            assert_eq!(error.class(), ErrorClass::Refused);
+            assert!(!error.is_temporary());
+            let Error::ClientCertificate { subject, alert, .. } = error else {
+                panic!("{tls}: {error:?}")
+            };
+            assert_eq!(
+                (subject.as_str(), alert),
+                ("/DC=org/DC=mptest/CN=portal", expected),
+                "{tls}"
+            );
+        };
+        refused("unknown ca");
+        stranger.install(&trust);
+        stranger.install_policy(&trust, "/DC=org/DC=elsewhere/*");
+        refused("unsupported certificate");
+        stranger.install(&trust);
+        get(&server, Proof::Certificate(own.clone())).unwrap();
+        stranger.install_revocation_list(&trust, &[&certificate], 3600);
+        refused("certificate revoked");
     }
 }
 
