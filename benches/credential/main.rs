@@ -21,7 +21,7 @@ use common::callgrind::{self, Profiler};
 use common::rounds::{self, Plan};
 use common::{in_turns, median};
 use logons::{Contender, Logons};
-use site::Site;
+use site::{POOL, Site};
 
 /// Measures what a credential costs.
 #[derive(Parser)]
@@ -63,7 +63,7 @@ fn main() -> Result<()> {
 }
 
 fn measure(site: &Site, options: &Options) -> Result<()> {
-    let httpd = site.httpd()?.start()?;
+    let httpd = site.httpd(POOL)?.start()?;
     let length = Duration::from_secs_f64(options.seconds);
     let logons = Logons::new(site, &httpd)?;
     if !options.logons.is_empty() {
@@ -114,7 +114,8 @@ fn count_instructions(site: &Site, options: &Options) -> Result<()> {
         println!("\nvalgrind is not installed: instructions are not counted");
         return Ok(());
     }
-    let mut profiler = Profiler::start(site.httpd()?, site.directory(), "all")?;
+    // Nothing goes on there beside the requests.
+    let mut profiler = Profiler::start(site.httpd(0)?, site.directory(), "all")?;
     let targets = site.targets(profiler.port())?;
     println!("\ninstructions a request, over one connection");
     let mut first = None;

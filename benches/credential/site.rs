@@ -79,8 +79,8 @@ impl Site {
         &self.directory
     }
 
-    /// The httpd.
-    pub fn httpd(&self) -> Result<HttpdBuilder> {
+    /// An httpd that has so many keys ready.
+    pub fn httpd(&self, pool: usize) -> Result<HttpdBuilder> {
         let object = testbed::artifact("libmod_myproxy.so")?;
         let directory = self.directory.path().display();
         Ok(Httpd::builder(self.directory.path())?
@@ -94,7 +94,7 @@ impl Site {
             )
             // The module tells how full its pool is, and no more than that.
             .configuration("LogLevel warn myproxy:debug")
-            .configuration(&format!("MyProxyKeyPool {POOL}"))
+            .configuration(&format!("MyProxyKeyPool {pool}"))
             .configuration(&format!(
                 "MyProxyServer {}\nMyProxyTrustDir \"{}\"\n\
                  MyProxyCertificateFile \"{}\"\nMyProxyCertificateKeyFile \"{}\"",
@@ -106,7 +106,6 @@ impl Site {
             .configuration(&format!(
                 "<Location />\nAuthType Basic\nAuthName bench\nAuthUserFile \"{directory}/passwords\"\n\
                  Require valid-user\n</Location>\n\
-                 <Location /on>\nMyProxyCredential On\n</Location>\n\
                  <IfModule mod_perl.c>\n\
                  PerlSwitches -I{directory}\nPerlModule Credential\n\
                  <Location /perl>\nPerlFixupHandler Credential\n\
@@ -219,10 +218,10 @@ impl Site {
     }
 }
 
-/// Each host has stores of its own.
+/// A host with stores of its own, and credentials in one place.
 fn stores(name: &str, configuration: &str) -> String {
     format!(
         "MyProxyCredStoreDir credentials-{name}\nMyProxySessionStore dir:sessions-{name}\n\
-         LogLevel warn\n{configuration}"
+         LogLevel warn\n<Location /on>\nMyProxyCredential On\n</Location>\n{configuration}"
     )
 }
