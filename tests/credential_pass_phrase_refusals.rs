@@ -191,6 +191,28 @@ fn a_server_that_is_not_trusted_is_500_and_too_many_checks_at_once_are() -> Resu
     Ok(())
 }
 
+/// A certification authority signs no key on an elliptic curve.
+#[test]
+fn what_the_server_refuses_for_another_reason_is_a_denial_with_its_words() -> Result<()> {
+    let site = Site::builder().configuration("MyProxyKey ec:p256").start()?;
+    let log = site.httpd.log_from_now();
+    is_refused(
+        &site.fetch("/app", USER, PASS_PHRASE)?,
+        "an EC key was not signed",
+    )?;
+    ensure!(
+        Regex::new(r"\[myproxy:warn\] .*the pass phrase of alice was refused: .*its words")?
+            .is_match(&log.text()),
+        "{}",
+        log.text()
+    );
+    assert_eq!(
+        site.stored_credentials()?.len() + site.stored_sessions()?.len(),
+        0
+    );
+    Ok(())
+}
+
 #[test]
 fn a_store_that_fails_keeps_nobody_out() -> Result<()> {
     let site = Site::builder().mpm(Mpm::Prefork).start()?;
