@@ -5,12 +5,13 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 
 /// Where the messages are that reach `MYPROXY_ERROR_DESC`.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "crates/credential-store/src/error.rs",
     "crates/myproxy-client/src/chain.rs",
     "crates/myproxy-client/src/client_certificate.rs",
     "crates/myproxy-client/src/error.rs",
     "crates/myproxy-client/src/identity.rs",
+    "crates/myproxy-client/src/refusal.rs",
     "crates/myproxy-client/src/response.rs",
     "crates/myproxy-client/src/signing_policy.rs",
     "crates/myproxy-client/src/trust.rs",
