@@ -29,10 +29,10 @@ fn at_app(site: &Site, browser: &Browser) -> Result<Seen> {
     Seen::in_page(&browser.get(&site.url("/app"))?.body)
 }
 
-/// The credentials that are stored, without their records.
+/// The credentials that are stored, without what is written down beside them.
 fn stored(site: &Site) -> Result<Vec<String>> {
     let mut names = site.stored_credentials()?;
-    names.retain(|name| !name.ends_with("%record"));
+    names.retain(|name| !name.ends_with("%record") && !name.ends_with("%user"));
     Ok(names)
 }
 
