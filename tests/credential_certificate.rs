@@ -1,34 +1,212 @@
 //! `MyProxyAuthMethod certificate`: the MyProxy server trusts us to know the user, and nobody without our certificate.
 
-use anyhow::Result;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
 use testbed::application::Seen;
 use testbed::browser::{Browser, Request, Response};
 use testbed::site::{AppServer, PASSWORD, Site, SiteBuilder};
+use testbed::wait_until;
 
-const METHODS: &str = "MyProxyAuthMethod certificate";
+const PATIENCE: Duration = Duration::from_secs(20);
 
-fn site(configuration: &str) -> SiteBuilder {
+/// A site that the MyProxy server trusts; each place is one with HTTP Basic, and what it says.
+fn site(places: &[(&str, &str)]) -> SiteBuilder {
+    let mut app = AppServer::new("app").protected("MyProxyAuthMethod certificate cookie");
+    for (path, text) in places {
+        app = app.configuration(&format!(
+            "<Location {path}>\nAuthType Basic\nAuthName demo\nAuthBasicProvider file\nAuthUserFile passwords\n\
+             Require valid-user\nMyProxyCredential On\n{text}\n</Location>"
+        ));
+    }
     Site::builder()
+        .configuration("MyProxyAuthMethod cookie certificate")
         .trusted_retriever()
-        .configuration(METHODS)
-        .app_server(AppServer::new("app").configuration(configuration))
+        .app_server(app)
 }
 
-/// A request for a page with HTTP Basic, by a client that keeps no cookies unless it is a browser.
-fn ask(site: &Site, browser: &Browser, path: &str, user: &str, password: &str) -> Result<Response> {
-    let credentials = openssl::base64::encode_block(format!("{user}:{password}").as_bytes());
+/// A request with a user's name and password.
+fn ask(site: &Site, browser: &Browser, path: &str, user: &str) -> Result<Response> {
+    let credentials = openssl::base64::encode_block(format!("{user}:{PASSWORD}").as_bytes());
     let request = Request::get(site.url(path).parse()?);
     browser.exchange(&request.header("Authorization", &format!("Basic {credentials}")))
 }
 
+fn seen(site: &Site, path: &str, user: &str) -> Result<Seen> {
+    Seen::in_page(&ask(site, &site.browser()?, path, user)?.body)
+}
+
 #[test]
-fn the_user_of_another_authentication_gets_a_credential_from_a_trusted_server() -> Result<()> {
-    let site = site("").start()?;
-    let browser = site.browser()?;
-    let response = ask(&site, &browser, "/basic", "alice", PASSWORD)?;
-    let page = Seen::in_page(&response.body)?;
-    assert!(page.credential()?.subject.ends_with("/CN=alice"));
-    assert!(response.set_cookie("MM_SESSION").is_some());
-    println!("{:?}", site.stored_credentials()?);
+fn the_user_of_any_authentication_gets_one_credential_without_a_proof_of_the_users() -> Result<()> {
+    let site = site(&[]).start()?;
+    let responses: Vec<Result<Response>> = std::thread::scope(|scope| {
+        let ask = || scope.spawn(|| ask(&site, &site.browser()?, "/basic", "alice"));
+        let threads: Vec<_> = std::iter::repeat_with(ask).take(6).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a panic"))))
+            .collect()
+    });
+    for response in responses {
+        let page = Seen::in_page(&response?.body)?;
+        ensure!(page.credential()?.subject.ends_with("/CN=alice"));
+    }
+    assert_eq!(site.myproxy.issued()?, 1);
+    let log = site.httpd.log().lines_with("got a credential").join("\n");
+    assert!(log.contains("by certificate"), "{log}");
+    Ok(())
+}
+
+/// The server takes our certificate for proof enough, whatever the pass phrase is: so it is not in the handshake of a
+/// logon with a granting cookie.
+#[test]
+fn a_granting_cookie_is_judged_by_itself_where_our_certificate_would_do() -> Result<()> {
+    let site = Site::builder()
+        .trusted_retriever()
+        .app_server(AppServer::new("app").protected("MyProxyUser bob"))
+        .start()?;
+    // Alice's cookie is none of bob's.
+    let page = Seen::in_page(&site.log_in(&site.browser()?, "/app")?.body)?;
+    assert_eq!(page.variable("MYPROXY_ERROR"), Some("refused"));
+    assert_eq!(site.myproxy.issued()?, 0);
+
+    // Where the certificate is named besides, it is tried after that refusal.
+    let site = Site::builder()
+        .trusted_retriever()
+        .app_server(AppServer::new("app").protected("MyProxyUser bob\nMyProxyAuthMethod cookie certificate"))
+        .start()?;
+    let page = Seen::in_page(&site.log_in(&site.browser()?, "/app")?.body)?;
+    assert!(page.credential()?.subject.ends_with("/CN=bob"));
+    Ok(())
+}
+
+#[test]
+fn names_are_mapped_and_two_users_never_share_one() -> Result<()> {
+    let site = site(&[
+        ("/lower", "MyProxyUser \"%{tolower:%{REMOTE_USER}}\""),
+        (
+            "/realm",
+            "RewriteEngine On\nRewriteCond %{REMOTE_USER} ^(.+)@demo$\nRewriteRule ^ - [E=GRID_USER:%1]\n\
+             MyProxyUser \"%{reqenv:GRID_USER}\"",
+        ),
+        (
+            "/claim",
+            "SetEnvIf User-Agent . CLAIM=carol\nMyProxyUser \"%{reqenv:CLAIM}\"",
+        ),
+        ("/alone", "MyProxyUser alice"),
+        ("/shared", "MyProxyUser alice\nMyProxyUserShared On"),
+    ])
+    .module("rewrite")
+    .module("setenvif")
+    .user("ALICE", PASSWORD)
+    .user("dave@demo", PASSWORD)
+    .user("eve", PASSWORD)
+    .start()?;
+    for (path, user, subject) in [
+        ("/lower", "ALICE", "/CN=alice"),
+        ("/realm", "dave@demo", "/CN=dave"),
+        ("/claim", "alice", "/CN=carol"),
+    ] {
+        let page = seen(&site, path, user)?;
+        ensure!(page.credential()?.subject.ends_with(subject), "{path}: {page:?}");
+    }
+    // A user without the realm has no name left.
+    let nobody = seen(&site, "/realm", "eve")?;
+    assert_eq!(nobody.variable("MYPROXY_ERROR"), Some("refused"));
+
+    // ALICE has what alice has at the MyProxy server, and nobody is told who.
+    let refused = seen(&site, "/alone", "eve")?;
+    assert_eq!(refused.variable("MYPROXY_ERROR"), Some("refused"));
+    let words = refused.variable("MYPROXY_ERROR_DESC").unwrap_or_default();
+    ensure!(
+        words.contains("MyProxyUserShared") && !words.contains("ALICE"),
+        "{words}"
+    );
+    let page = seen(&site, "/shared", "eve")?;
+    ensure!(page.credential()?.subject.ends_with("/CN=alice"));
+    Ok(())
+}
+
+/// Without a credential every request would ask for one: a server that is not there is not asked each time.
+#[test]
+fn a_failure_is_told_once_and_not_repeated_at_each_request() -> Result<()> {
+    let mut site = site(&[]).start()?;
+    site.myproxy.stop();
+    let log = site.httpd.log_from_now();
+    for _ in 0..5 {
+        let page = seen(&site, "/basic", "alice")?;
+        assert_eq!(page.variable("MYPROXY_ERROR"), Some("unreachable"));
+    }
+    let told = log.lines_with("no credential for alice: unreachable");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(site.stored_credentials()?.contains(&"alice%pause".to_owned()));
+    site.myproxy.start()?;
+    let is_over = || seen(&site, "/basic", "alice").is_ok_and(|page| page.credential().is_ok());
+    ensure!(wait_until(PATIENCE, is_over), "{}", site.httpd.log().text());
+    assert_eq!(site.stored_credentials()?.len(), 3, "no pause is left");
+    Ok(())
+}
+
+#[test]
+fn new_files_count_without_a_restart() -> Result<()> {
+    let site = site(&[]).user("bob", PASSWORD).user("eve", PASSWORD).start()?;
+    let owner = fs::metadata(site.credential_directory())?.uid();
+    // Each is put in place by renaming, as tools do that renew certificates.
+    let replace = |name: &str| -> Result<()> {
+        let new = site.myproxy.certificate_of(name)?;
+        let own = |file: &Path| {
+            file.with_file_name(
+                file.file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .replace(name, "portal"),
+            )
+        };
+        for file in [&new.certificate, &new.key] {
+            chown(file, Some(owner), None)?;
+            if name != "portal" {
+                fs::rename(file, own(file))?;
+            }
+        }
+        Ok(())
+    };
+    replace("stranger")?;
+    let page = seen(&site, "/basic", "bob")?;
+    assert_eq!(page.variable("MYPROXY_ERROR"), Some("refused"), "{page:?}");
+    replace("portal")?;
+    let page = seen(&site, "/basic", "eve")?;
+    ensure!(page.credential().is_ok(), "{}", site.httpd.log().text());
+    // Bob was refused, and is not asked for again so soon.
+    let issued = site.myproxy.issued()?;
+    assert_eq!(
+        seen(&site, "/basic", "bob")?.variable("MYPROXY_ERROR"),
+        Some("refused")
+    );
+    assert_eq!(site.myproxy.issued()?, issued);
+
+    // Half of a pair is no certificate: the old one serves.
+    fs::remove_file(
+        site.myproxy
+            .certificate_of("half")?
+            .key
+            .with_file_name("portal.key"),
+    )?;
+    seen(&site, "/basic", "alice")?.credential()?;
+    let log = site.httpd.log().lines_with("the old one still serves");
+    assert!(!log.is_empty());
+    Ok(())
+}
+
+/// Whoever may write an .htaccess can be anybody there.
+#[test]
+fn the_writer_of_an_htaccess_file_gets_nobodys_credential() -> Result<()> {
+    let site = site(&[("/trusted", "")])
+        .configuration("<Directory \"/\">\nAllowOverride AuthConfig\n</Directory>")
+        .start()?;
+    let page = seen(&site, "/trusted", "alice")?;
+    println!("{:?}", page.environment);
     Ok(())
 }

@@ -88,8 +88,16 @@ fn is_renewed_once(builder: SiteBuilder) -> Result<()> {
     expect_page(&browser, &site)?;
     assert_eq!(site.myproxy.issued()?, 2);
     assert_eq!(record(&site)?, record_before);
-    assert_eq!(site.stored_credentials()?, [USER, &format!("{USER}%record")]);
+    let left: Vec<String> = ["", "%record", "%user"]
+        .map(|kind| format!("{USER}{kind}"))
+        .into();
+    assert_eq!(site.stored_credentials()?, left);
     Ok(())
+}
+
+#[test]
+fn a_renewer_renews_with_the_old_credential() -> Result<()> {
+    is_renewed_once(Site::builder().mpm(Mpm::Worker).renewer())
 }
 
 #[test]
@@ -97,5 +105,75 @@ fn a_trusted_retriever_renews() -> Result<()> {
     for mpm in [Mpm::Event, Mpm::Prefork] {
         is_renewed_once(Site::builder().mpm(mpm).trusted_retriever())?;
     }
+    Ok(())
+}
+
+/// A long job works behind a session, and no request comes.
+#[test]
+fn what_no_request_notices_is_renewed_too_and_a_failure_leaves_the_old_one() -> Result<()> {
+    let (clock, relay) = (Clock::new()?, Relay::start()?);
+    let mut site = site(
+        Site::builder()
+            .trusted_retriever()
+            .configuration("MyProxySweepInterval 1"),
+        &clock,
+        &relay,
+    )?;
+    let browser = site.browser()?;
+    site.log_in(&browser, "/app")?;
+    let before = fs::read(file(&site))?;
+
+    site.myproxy.stop();
+    let log = site.httpd.log_from_now();
+    clock.set_ahead(UNTIL_DUE)?;
+    let line = log.wait_for("could not be renewed", PATIENCE)?;
+    ensure!(
+        line.contains("the credential of alice, good for 1") && line.contains("unreachable"),
+        "{line}"
+    );
+    for _ in 0..3 {
+        expect_page(&browser, &site)?;
+    }
+    let told = log.lines_with("more, could not be renewed");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(fs::read(file(&site))?, before);
+
+    site.myproxy.start()?;
+    let is_renewed = || fs::read(file(&site)).is_ok_and(|now| now != before);
+    ensure!(wait_until(PATIENCE, is_renewed), "{}", site.httpd.log().text());
+    assert_eq!(site.myproxy.issued()?, 2);
+    Ok(())
+}
+
+/// The user logs out while the MyProxy server works on a new credential.
+#[test]
+fn nothing_comes_back_after_a_logout() -> Result<()> {
+    let (clock, relay) = (Clock::new()?, Relay::start()?);
+    let site = site(Site::builder().trusted_retriever(), &clock, &relay)?;
+    let browser = site.browser()?;
+    site.log_in(&browser, "/app")?;
+    let asked = relay.taken();
+    relay.delay(Duration::from_millis(500));
+    clock.set_ahead(UNTIL_DUE)?;
+    expect_page(&browser, &site)?;
+    ensure!(wait_until(PATIENCE, || relay.taken() > asked), "nobody asks");
+    browser.get(&site.url("/logout"))?;
+    assert_eq!(site.stored_credentials()?, [""; 0]);
+    // The server has issued it, and nobody takes it.
+    ensure!(wait_until(PATIENCE, || site
+        .myproxy
+        .issued()
+        .is_ok_and(|issued| issued == 2)));
+    relay.delay(Duration::ZERO);
+    let all_is_over = || {
+        relay.taken() > asked
+            && site
+                .httpd
+                .log()
+                .text()
+                .contains("a new one was got, which is dropped")
+    };
+    ensure!(wait_until(PATIENCE, all_is_over), "{}", site.httpd.log().text());
+    assert_eq!(site.stored_credentials()?, [""; 0]);
     Ok(())
 }

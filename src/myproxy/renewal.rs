@@ -144,7 +144,16 @@ fn renew(
     };
     let request = request(due, proof).map_err(|problem| Shortfall::new(Class::Store, problem))?;
     let pem = running.file_of(&running.get(&request)?)?;
-    Ok(turn.renew(due, &pem, SystemTime::now())?)
+    let renewed = turn.renew(due, &pem, SystemTime::now())?;
+    if renewed.is_none() {
+        let user = &origin.web_user.name;
+        log!(
+            main,
+            Info,
+            "the credential of {user} was erased or replaced while a new one was got, which is dropped"
+        );
+    }
+    Ok(renewed)
 }
 
 /// What was asked for when the old one was got.
@@ -203,10 +212,9 @@ pub fn start(child: &ChildStart<'_>) {
 
 /// `post_config`: has mod_watchdog look for what no request notices.
 pub fn start_watch(setup: &Setup<'_>) {
-    let Some(shortest) = renewing(setup.main()).map(|(_, shortest)| shortest).min() else {
+    let Some(interval) = renewing(setup.main()).map(|(_, interval)| interval).min() else {
         return;
     };
-    let interval = (shortest / 4).clamp(SHORTEST_LOOK, LONGEST_LOOK);
     let seconds = i64::try_from(interval.as_secs()).unwrap_or(i64::MAX);
     if let Err(error) = watch(setup, "mod_myproxy renewal", seconds, look) {
         log!(
@@ -231,10 +239,17 @@ fn look(main: Server<'_>) {
     }
 }
 
-/// The servers of which a place has credentials renewed, and the shortest time that one names.
+/// The servers of which a place has credentials renewed, and how often to look for them: some times before the shortest
+/// time that one names is over, and as often as is swept.
 fn renewing<'s>(main: Server<'s>) -> impl Iterator<Item = (&'s Arc<Running>, Duration)> {
     main.and_all_after().filter_map(|server| {
         let config = server.config::<MyProxy>()?;
-        Some((config.running.get()?, config.renewal_limits.shortest()?))
+        let shortest = config.renewal_limits.shortest()?;
+        let swept = config
+            .settings
+            .sweep_interval
+            .filter(|interval| !interval.is_zero());
+        let look = (shortest / 4).min(swept.unwrap_or(LONGEST_LOOK));
+        Some((config.running.get()?, look.clamp(SHORTEST_LOOK, LONGEST_LOOK)))
     })
 }

@@ -154,7 +154,7 @@ impl SiteBuilder {
             myproxy = myproxy.trusted_retriever(OWN_NAME).pam_sufficient();
         }
         if self.renewer {
-            myproxy = myproxy.renewer(OWN_NAME);
+            myproxy = myproxy.renewer(OWN_NAME).pam_sufficient();
         }
         let myproxy = thread::spawn(|| myproxy.start());
         let authority = Authority::new(directory.path(), "tls")?;
