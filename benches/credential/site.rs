@@ -222,6 +222,6 @@ impl Site {
 fn stores(name: &str, configuration: &str) -> String {
     format!(
         "MyProxyCredStoreDir credentials-{name}\nMyProxySessionStore dir:sessions-{name}\n\
-         LogLevel warn\n<Location /on>\nMyProxyCredential On\n</Location>\n{configuration}"
+         LogLevel warn\n<Location /off>\nMyProxyCredential Off\n</Location>\n<Location /on>\nMyProxyCredential On\n</Location>\n{configuration}"
     )
 }

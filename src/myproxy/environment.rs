@@ -27,7 +27,7 @@ pub fn export(
     let environment = request.environment();
     let set = |name: &str, value: &[u8]| {
         environment.set(name, value);
-        environment.set(&format!("{AJP}{name}"), value);
+        environment.set(&[AJP, name].concat(), value);
     };
     match verdict {
         Ok(credential) => {
@@ -50,24 +50,28 @@ pub fn remove_foreign(request: &Request<'_>, place: &DirectoryConfig) {
     let places = request
         .origins()
         .filter_map(|origin| origin.directory_config::<MyProxy>());
-    let ours: Vec<String> = places
+    let ours: Vec<&str> = places
         .chain([place])
         .map(DirectoryConfig::environment_name)
         .chain([SUBJECT, EXPIRES, ERROR, DESCRIPTION])
-        .flat_map(|name| [name.to_owned(), format!("{AJP}{name}")])
         .collect();
+    let is_ours = |name: &[u8]| {
+        let behind_prefix = match name.split_at_checked(AJP.len()) {
+            Some((prefix, rest)) if becomes(prefix, AJP) => Some(rest),
+            _ => None,
+        };
+        let mut spellings = [Some(name), behind_prefix].into_iter().flatten();
+        spellings.any(|name| ours.iter().any(|ours| becomes(name, ours)))
+    };
     let environment = request.environment();
     for (name, _) in environment.entries() {
-        if ours
-            .iter()
-            .any(|ours| becomes(without_redirects(name.to_bytes()), ours))
-        {
+        if is_ours(without_redirects(name.to_bytes())) {
             environment.remove(&name.to_string_lossy());
         }
     }
     let headers = request.headers();
     for (name, _) in headers.entries() {
-        if ours.iter().any(|ours| becomes(name.to_bytes(), ours)) {
+        if is_ours(name.to_bytes()) {
             headers.remove(&name.to_string_lossy());
         }
     }

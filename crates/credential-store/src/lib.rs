@@ -30,6 +30,7 @@ mod pause;
 mod pending;
 mod permissions;
 mod record;
+mod remembered;
 mod renewal;
 mod session;
 mod session_file;

@@ -4,6 +4,7 @@
 //! come back. Its identifier is made once, and never again; and its file is removed, or replaced by one with
 //! other content, only under its change lock and by whoever has seen it there under that lock.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use crate::credential::CHANGE_PATIENCE;
 use crate::directory::Directory;
 use crate::file::{self, Contents, Stamp};
 use crate::lock::{Lock, Range};
+use crate::remembered::Remembered;
 pub(crate) use crate::session_file::{Change, Live, Loaded, is_session_name};
 use crate::unix_time::{self, age};
 use crate::{CredentialName, Error, PendingCookie, ProofDigest, SessionId, WebUser};
@@ -38,7 +40,7 @@ pub enum SessionLookup {
 pub struct Session {
     file_name: String,
     last_used: SystemTime,
-    content: Box<Live>,
+    content: Arc<Live>,
 }
 
 impl Session {
@@ -126,6 +128,7 @@ impl EndedSession {
 #[derive(Debug)]
 pub struct SessionStore {
     pub(crate) directory: Directory,
+    remembered: Remembered,
 }
 
 impl SessionStore {
@@ -135,7 +138,10 @@ impl SessionStore {
     /// [`Error::Io`] if this process may not write there.
     pub fn open(directory: Directory) -> Result<Self, Error> {
         directory.require_writable()?;
-        Ok(Self { directory })
+        Ok(Self {
+            directory,
+            remembered: Remembered::new(),
+        })
     }
 
     /// The directory.
@@ -180,7 +186,7 @@ impl SessionStore {
         idle: Duration,
         now: SystemTime,
     ) -> Result<(SessionId, Session), Error> {
-        let content = Box::new(Live {
+        let content = Arc::new(Live {
             web_user: web_user.clone(),
             credential,
             created: now,
@@ -203,6 +209,8 @@ impl SessionStore {
 
     /// The session that a cookie names, if it is `web_user`'s and was used within `idle`.
     ///
+    /// Costs one system call where the file is as it was at the last look, and reads it otherwise.
+    ///
     /// # Errors
     /// [`Error::UnsafeFile`] or [`Error::Io`]. A file that cannot be understood counts as no session.
     pub fn find(
@@ -213,11 +221,11 @@ impl SessionStore {
         now: SystemTime,
     ) -> Result<SessionLookup, Error> {
         let file_name = id.file_name();
-        Ok(match self.load(&file_name)? {
-            Loaded::Nothing | Loaded::Malformed(_) => SessionLookup::Unknown,
-            Loaded::Live(_, last_used) if age(last_used, now) >= idle => SessionLookup::Idle,
-            Loaded::Live(content, _) if content.web_user != *web_user => SessionLookup::OtherUser,
-            Loaded::Live(content, last_used) => SessionLookup::Live(Session {
+        Ok(match self.look(&file_name)? {
+            None => SessionLookup::Unknown,
+            Some((_, last_used)) if age(last_used, now) >= idle => SessionLookup::Idle,
+            Some((content, _)) if content.web_user != *web_user => SessionLookup::OtherUser,
+            Some((content, last_used)) => SessionLookup::Live(Session {
                 file_name,
                 last_used,
                 content,
@@ -334,15 +342,39 @@ impl SessionStore {
         )
     }
 
+    /// A live session, and the time of its last use. It is read only where the file has changed since it was read last.
+    fn look(&self, file_name: &str) -> Result<Option<(Arc<Live>, SystemTime)>, Error> {
+        let Some(stamp) = file::stamp(&self.directory, file_name)? else {
+            self.remembered.forget(file_name);
+            return Ok(None);
+        };
+        if let Some(session) = self.remembered.recall(file_name, stamp) {
+            return Ok(Some((session, stamp.modified())));
+        }
+        // The stamp of what is read now, not of what was there above.
+        let Some((stamp, Some(session))) = self.read(file_name)? else {
+            return Ok(None);
+        };
+        let session = Arc::from(session);
+        self.remembered.remember(file_name, stamp, &session);
+        Ok(Some((session, stamp.modified())))
+    }
+
     pub(crate) fn load(&self, file_name: &str) -> Result<Loaded, Error> {
+        Ok(match self.read(file_name)? {
+            None => Loaded::Nothing,
+            Some((stamp, Some(session))) => Loaded::Live(session, stamp.modified()),
+            Some((stamp, None)) => Loaded::Malformed(stamp.modified()),
+        })
+    }
+
+    /// What a file holds, if it can be understood.
+    fn read(&self, file_name: &str) -> Result<Option<(Stamp, Option<Box<Live>>)>, Error> {
         let Some(Contents { stamp, bytes }) = file::read(&self.directory, file_name)? else {
-            return Ok(Loaded::Nothing);
+            return Ok(None);
         };
         self.check(file_name, stamp)?;
-        Ok(match serde_json::from_slice(&bytes) {
-            Ok(session) => Loaded::Live(session, stamp.modified()),
-            Err(_) => Loaded::Malformed(stamp.modified()),
-        })
+        Ok(Some((stamp, serde_json::from_slice(&bytes).ok())))
     }
 
     fn check(&self, file_name: &str, stamp: Stamp) -> Result<(), Error> {

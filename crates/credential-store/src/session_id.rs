@@ -57,7 +57,10 @@ impl SessionId {
 
     /// The name of the session's file: the SHA-256 of the identifier, in hexadecimal.
     pub(crate) fn file_name(&self) -> String {
-        hex::encode(Sha256::digest(self.0))
+        let mut digits = [0; 64];
+        hex::encode_to_slice(Sha256::digest(self.0), &mut digits)
+            .expect("a digest of 32 bytes has 64 digits");
+        digits.into_iter().map(char::from).collect()
     }
 
     /// A key for one purpose (HKDF-SHA256, RFC 5869; the identifier is uniformly random, so no salt).

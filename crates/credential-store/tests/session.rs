@@ -8,7 +8,9 @@ use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
 
 use common::*;
-use credential_store::{Error, Failure, PENDING_MAX_AGE, Session, SessionId, SessionLookup, WebUser};
+use credential_store::{
+    Error, Failure, FilePermissions, PENDING_MAX_AGE, Session, SessionId, SessionLookup, WebUser,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -291,4 +293,24 @@ fn files_that_others_could_read_or_made_are_refused() {
         stores.publish(&id, "alice", HOUR),
         Err(Error::UnsafeFile { .. })
     ));
+}
+
+#[test]
+fn what_another_process_changes_is_seen_at_once() {
+    let stores = Stores::new();
+    let (_, elsewhere) = open(stores.root.path(), FilePermissions::default());
+    let id = stores.session("alice");
+    assert_eq!(live(&stores, &id).pending(&id, *NOW), None);
+    elsewhere.set_pending(&id, b"cookie", *NOW, *NOW).unwrap();
+    assert!(live(&stores, &id).pending(&id, *NOW).is_some());
+
+    let path = file(&stores);
+    set_mode(&path, 0o644);
+    let found = stores.sessions.find(&id, &web_user("alice"), IDLE, *NOW);
+    assert!(matches!(found, Err(Error::UnsafeFile { .. })), "{found:?}");
+    set_mode(&path, 0o600);
+    live(&stores, &id);
+
+    let _ = elsewhere.end(&id).unwrap();
+    assert!(matches!(find_at(&stores, &id, *NOW), SessionLookup::Unknown));
 }
