@@ -1,7 +1,7 @@
 //! `MyProxyAuthMethod certificate`: the MyProxy server trusts us to know the user, and nobody without our certificate.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use testbed::application::Seen;
 use testbed::browser::{Browser, Request, Response};
 use testbed::site::{AppServer, PASSWORD, Site, SiteBuilder};
-use testbed::wait_until;
+use testbed::{PrivateDirectory, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -200,13 +200,37 @@ fn new_files_count_without_a_restart() -> Result<()> {
     Ok(())
 }
 
-/// Whoever may write an .htaccess can be anybody there.
+/// Whoever may write an .htaccess can be anybody there: neither our certificate nor what it brought is for that place.
 #[test]
 fn the_writer_of_an_htaccess_file_gets_nobodys_credential() -> Result<()> {
-    let site = site(&[("/trusted", "")])
-        .configuration("<Directory \"/\">\nAllowOverride AuthConfig\n</Directory>")
+    let documents = PrivateDirectory::new("documents")?;
+    fs::set_permissions(documents.path(), fs::Permissions::from_mode(0o755))?;
+    let directory = documents.path().display();
+    let site = Site::builder()
+        .trusted_retriever()
+        .configuration("MyProxyAuthMethod certificate")
+        .module("rewrite")
+        .app_server(AppServer::new("app").configuration(&format!(
+            "RewriteEngine On\nRewriteRule ^/files \"{directory}/show.cgi\" [L]\n\
+             <Location /files>\nAuthType Basic\nAuthName demo\nAuthBasicProvider file\nAuthUserFile passwords\n\
+             Require valid-user\nMyProxyCredential On\n</Location>\n\
+             <Directory \"{directory}\">\nAllowOverride AuthConfig\nOptions ExecCGI\nSetHandler cgi-script\n</Directory>"
+        )))
         .start()?;
-    let page = seen(&site, "/trusted", "alice")?;
-    println!("{:?}", page.environment);
+    fs::copy(site.directory().join("application"), documents.join("show.cgi"))?;
+    for _ in 0..2 {
+        let page = seen(&site, "/files", "alice")?;
+        assert_eq!(page.variable("REMOTE_USER"), Some("alice"));
+        assert_eq!(
+            page.variable("MYPROXY_ERROR"),
+            Some("refused"),
+            "{:?}",
+            page.environment
+        );
+        let words = page.variable("MYPROXY_ERROR_DESC").unwrap_or_default();
+        ensure!(words.contains("AllowOverride"), "{words}");
+        // It is there for the places of the administrator.
+        seen(&site, "/basic", "alice")?.credential()?;
+    }
     Ok(())
 }
