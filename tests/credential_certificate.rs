@@ -146,7 +146,7 @@ fn a_failure_is_told_once_and_not_repeated_at_each_request() -> Result<()> {
     site.myproxy.start()?;
     let is_over = || seen(&site, "/basic", "alice").is_ok_and(|page| page.credential().is_ok());
     ensure!(wait_until(PATIENCE, is_over), "{}", site.httpd.log().text());
-    assert_eq!(site.stored_credentials()?.len(), 3, "no pause is left");
+    assert_eq!(site.stored_credentials()?.len(), 2, "no pause is left");
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Which web user has a MyProxy user's credential (`MyProxyUserShared off`).
 //!
-//! A small file for each MyProxy user names the web user who got a credential last. It says nothing by itself: it counts
+//! Where the two have different names, a small file for the MyProxy user names the web user who got a credential last.
+//! Who has the MyProxy user's own name needs none. The file says nothing by itself: it counts
 //! only while that web user has a valid credential of that MyProxy user, so that no crash, and no file that was left
 //! behind, keeps anybody out.
 
@@ -31,14 +32,26 @@ impl CredentialStore {
     /// # Errors
     /// [`Error::MyProxyUserTaken`], [`Error::Io`].
     pub fn require_free(&self, origin: &Origin, now: SystemTime) -> Result<(), Error> {
-        match self.holder(&holder_name(&origin.myproxy_user)?)? {
-            Some(holder) if holder.web_user != origin.web_user && self.counts(&holder, now)? => {
-                Err(Error::MyProxyUserTaken {
-                    myproxy_user: origin.myproxy_user.clone(),
-                })
-            }
-            _ => Ok(()),
+        let Origin {
+            web_user,
+            myproxy_user,
+            ..
+        } = origin;
+        let holder = self.holder(&holder_name(myproxy_user)?)?;
+        let is_held = match holder.filter(|holder| holder.web_user != *web_user) {
+            Some(holder) => self.counts(&holder, now)?,
+            None => false,
+        };
+        let has_namesake = web_user.name != *myproxy_user
+            && self.has(myproxy_user, now, |other| {
+                other.myproxy_user == *myproxy_user && other.web_user != *web_user
+            })?;
+        if is_held || has_namesake {
+            return Err(Error::MyProxyUserTaken {
+                myproxy_user: myproxy_user.clone(),
+            });
         }
+        Ok(())
     }
 
     /// The same, and writes down that the MyProxy user is this web user's. Until the lock is dropped it is nobody
@@ -53,7 +66,8 @@ impl CredentialStore {
             myproxy_user: origin.myproxy_user.clone(),
             web_user: origin.web_user.clone(),
         };
-        if self.holder(&name)?.as_ref() != Some(&holder) {
+        let is_namesake = origin.web_user.name == origin.myproxy_user;
+        if !is_namesake && self.holder(&name)?.as_ref() != Some(&holder) {
             let json = serde_json::to_vec(&holder).map_err(|error| Error::Malformed {
                 path: self.directory.path().join(&name),
                 reason: error.to_string(),
@@ -100,16 +114,25 @@ impl CredentialStore {
         Ok(contents.and_then(|contents| serde_json::from_slice(&contents.bytes).ok()))
     }
 
-    /// Whether the web user has a valid credential of the MyProxy user: for all sessions, or for one of them.
+    /// Whether the web user has a valid credential of the MyProxy user.
     fn counts(&self, holder: &Holder, now: SystemTime) -> Result<bool, Error> {
-        let of_all = CredentialName::of_user(&holder.web_user.name)?;
+        self.has(&holder.web_user.name, now, |origin| {
+            origin.web_user == holder.web_user && origin.myproxy_user == holder.myproxy_user
+        })
+    }
+
+    /// Whether there is a valid credential of such an origin under a web user's name: for all sessions, or for one.
+    fn has(
+        &self,
+        web_user_name: &str,
+        now: SystemTime,
+        is_such: impl Fn(&Origin) -> bool,
+    ) -> Result<bool, Error> {
+        let of_all = CredentialName::of_user(web_user_name)?;
         let is_one = |name: &CredentialName| -> Result<bool, Error> {
             Ok(match &*self.examine_settled(name)?.1 {
                 Stored::Recorded(stored, certificate) => {
-                    let origin = &stored.record.origin;
-                    origin.web_user == holder.web_user
-                        && origin.myproxy_user == holder.myproxy_user
-                        && now < certificate.expires
+                    is_such(&stored.record.origin) && now < certificate.expires
                 }
                 _ => false,
             })

@@ -134,3 +134,15 @@ fn of_many_at_once_one_wins() {
         assert_eq!(stores.credential_files().len(), 3);
     }
 }
+
+#[test]
+fn who_has_the_myproxy_users_own_name_needs_no_file_and_counts_as_well() {
+    let stores = Stores::new();
+    let (session, path) = log_on(&stores, "grid", HOUR, *NOW).unwrap();
+    assert_eq!(stores.credential_files(), ["grid", "grid%record"]);
+    assert_taken(log_on(&stores, "bob", HOUR, *NOW));
+    let ended = stores.sessions.end(&session).unwrap().unwrap();
+    assert!(stores.credentials.erase(&ended).unwrap() && !path.exists());
+    log_on(&stores, "bob", HOUR, *NOW).unwrap();
+    assert_taken(log_on(&stores, "grid", HOUR, *NOW));
+}
