@@ -59,7 +59,10 @@ impl<'r> Table<'r> {
             let entries = std::slice::from_raw_parts((*array).elts.cast::<ffi::apr_table_entry_t>(), length);
             let entry =
                 |entry: &ffi::apr_table_entry_t| Some((text::borrow(entry.key)?, text::borrow(entry.val)?));
-            entries.iter().filter_map(entry).collect()
+            // Room for all at once: as many as there are may be there, and each request comes here.
+            let mut found = Vec::with_capacity(length);
+            found.extend(entries.iter().filter_map(entry));
+            found
         }
     }
 

@@ -32,12 +32,9 @@ impl Identity {
         let origin = Origin {
             myproxy_user: myproxy_user.as_str().to_owned(),
             servers: server
-                .settings
-                .servers()
-                .into_iter()
-                .flatten()
-                .map(|server| server.to_string())
-                .collect(),
+                .asking
+                .get()
+                .map_or_else(Vec::new, |asking| asking.servers.clone()),
             credential_name: place.credential_name(server).map(|name| name.as_str().to_owned()),
             vo_names: place
                 .vo_names(server)

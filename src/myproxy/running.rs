@@ -19,6 +19,8 @@ use super::shortfall::{Class, Shortfall};
 pub struct Asking {
     /// Asks the MyProxy servers.
     pub client: Client,
+    /// They, as records name them.
+    pub servers: Vec<String>,
     /// How many logons may go on at once.
     pub logons: Limit,
     /// How many requests may wait for a logon at once, their own or another one's: each keeps a worker of httpd busy.

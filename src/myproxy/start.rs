@@ -235,6 +235,7 @@ fn key_pool(setup: &Setup<'_>) -> Result<Arc<KeyPool>, String> {
 /// Also where no place wants credentials: `AuthBasicProvider myproxy` tells nobody that it is used.
 fn ask(servers: Vec<Server>, config: &ServerConfig) -> Result<Asking, String> {
     let timeouts = config.settings.timeouts.unwrap_or_default();
+    let names = servers.iter().map(ToString::to_string).collect();
     let mut options = ClientOptions::new(servers);
     if let Some(identity) = &config.settings.identity {
         options
@@ -259,6 +260,7 @@ fn ask(servers: Vec<Server>, config: &ServerConfig) -> Result<Asking, String> {
     let limit = |most| Limit::new(most).map_err(|error| format!("MyProxyMaxConcurrent: {error}"));
     Ok(Asking {
         client,
+        servers: names,
         logons: limit(most)?,
         // An eighth of the workers always remains for requests that need no logon.
         waiting: limit((workers - workers / 8).max(1))?,

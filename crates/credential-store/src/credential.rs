@@ -190,7 +190,6 @@ impl CredentialStore {
 
     /// Owner and mode of a file that a request is about to use.
     pub(crate) fn check(&self, name: &CredentialName, stamp: Stamp) -> Result<(), Error> {
-        let path = self.path(name);
         let allowed = self.permissions.mode;
         let expected = self.permissions.uid.unwrap_or(self.directory.owner());
         if stamp.uid != expected {
@@ -201,14 +200,14 @@ impl CredentialStore {
                     user_name(expected)
                 ),
                 remedy: "find out who put it there, and remove it".into(),
-                path,
+                path: self.path(name),
             });
         }
         if stamp.mode & !allowed != 0 {
             return Err(Error::UnsafeFile {
                 reason: format!("has mode {:04o}, wider than {allowed:04o}", stamp.mode),
-                remedy: format!("chmod {allowed:04o} {}", path.display()),
-                path,
+                remedy: format!("chmod {allowed:04o} {}", self.path(name).display()),
+                path: self.path(name),
             });
         }
         Ok(())
