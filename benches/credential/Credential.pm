@@ -6,6 +6,7 @@ use warnings;
 
 use Apache2::Const -compile => 'OK';
 use Apache2::RequestRec ();
+use Apache2::RequestUtil ();
 use APR::Table ();
 
 sub handler {
