@@ -1,4 +1,5 @@
 //! What the benchmarks have in common: a client, medians of rounds, and instructions as callgrind counts them.
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 pub mod callgrind;
 pub mod client;

@@ -144,7 +144,7 @@ impl<'s> Logons<'s> {
 /// One of those that log on at once.
 enum Worker<'t> {
     Client,
-    Browser(Connection<'t>),
+    Browser(Box<Connection<'t>>),
     Stock,
 }
 
@@ -152,7 +152,7 @@ impl<'t> Worker<'t> {
     fn new(contender: Contender, target: &'t Target<'t>) -> Result<Self> {
         Ok(match contender {
             Contender::ReadyKey => Worker::Client,
-            Contender::Burst | Contender::ForEver => Worker::Browser(Connection::open(target)?),
+            Contender::Burst | Contender::ForEver => Worker::Browser(Box::new(Connection::open(target)?)),
             Contender::Stock => Worker::Stock,
         })
     }

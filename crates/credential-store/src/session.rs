@@ -87,6 +87,12 @@ impl Session {
         self.last_failure()
             .filter(|failure| failure.proof == *proof && failure.at >= since)
     }
+
+    /// The failure after which this proof is not shown again just now.
+    pub fn failure_that_lasts(&self, proof: &ProofDigest, now: SystemTime) -> Option<&Failure> {
+        self.last_failure()
+            .filter(|failure| failure.proof == *proof && now < failure.until)
+    }
 }
 
 /// Why a logon failed, for the requests that waited for it.
@@ -99,6 +105,9 @@ pub struct Failure {
     /// When it failed, to the microsecond.
     #[serde(with = "unix_time")]
     pub at: SystemTime,
+    /// Until when the same is not shown again.
+    #[serde(with = "unix_time")]
+    pub until: SystemTime,
     /// What had been shown to the server.
     pub proof: ProofDigest,
 }
@@ -123,6 +132,9 @@ impl EndedSession {
         &self.credential
     }
 }
+
+/// A file, and what it holds if that can be understood.
+type ReadFile = (Stamp, Option<Box<Live>>);
 
 /// A directory of sessions. Share one between all threads.
 #[derive(Debug)]
@@ -368,8 +380,7 @@ impl SessionStore {
         })
     }
 
-    /// What a file holds, if it can be understood.
-    fn read(&self, file_name: &str) -> Result<Option<(Stamp, Option<Box<Live>>)>, Error> {
+    fn read(&self, file_name: &str) -> Result<Option<ReadFile>, Error> {
         let Some(Contents { stamp, bytes }) = file::read(&self.directory, file_name)? else {
             return Ok(None);
         };
