@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use credential_store::Method;
 use myproxy_client::{ClientCertificate, ClientCertificateError};
@@ -12,6 +13,9 @@ use zeroize::Zeroizing;
 use super::config::{ServerConfig, Settings};
 use super::log;
 use crate::httpd::Log;
+
+/// The log is told again after so long that a new certificate cannot be used.
+const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(3600);
 
 /// Where its private key is (`MyProxyCertificateKeyFile`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +41,13 @@ pub struct OwnCertificate {
     key_file: PathBuf,
     /// What opened the key at httpd's start. A renewed key has the same.
     pass_phrase: Option<Zeroizing<Vec<u8>>>,
-    current: Mutex<Arc<ClientCertificate>>,
+    current: Mutex<Current>,
+}
+
+struct Current {
+    certificate: Arc<ClientCertificate>,
+    /// Why the files that came after it cannot be used, as the log was told, and when.
+    told: Option<(String, Instant)>,
 }
 
 impl OwnCertificate {
@@ -85,25 +95,21 @@ impl OwnCertificate {
             certificate_file: certificate_file.to_owned(),
             key_file: key_file.to_owned(),
             pass_phrase,
-            current: Mutex::new(Arc::new(certificate)),
+            current: Mutex::new(Current::new(certificate)),
         })
     }
 
     /// The certificate as it is now. Files that were replaced but cannot be used, or are only half replaced, do not
-    /// count: the log says why.
+    /// count: the log says why, once an hour.
     pub fn current(&self, log: &impl Log) -> Arc<ClientCertificate> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.files_have_changed() {
+        if current.certificate.files_have_changed() {
             match self.read_again() {
-                Ok(certificate) => *current = Arc::new(certificate),
-                Err(problem) => log!(
-                    log,
-                    Warning,
-                    "MyProxyCertificateFile was replaced, and cannot be used; the old one still serves: {problem}"
-                ),
+                Ok(certificate) => *current = Current::new(certificate),
+                Err(problem) => current.tell(problem.to_string(), log),
             }
         }
-        Arc::clone(&current)
+        Arc::clone(&current.certificate)
     }
 
     fn read_again(&self) -> Result<ClientCertificate, ClientCertificateError> {
@@ -111,6 +117,30 @@ impl OwnCertificate {
             let none = || io::Error::other("it was not encrypted when httpd started; restart httpd");
             self.pass_phrase.clone().ok_or_else(none)
         })
+    }
+}
+
+impl Current {
+    fn new(certificate: ClientCertificate) -> Self {
+        Current {
+            certificate: Arc::new(certificate),
+            told: None,
+        }
+    }
+
+    fn tell(&mut self, problem: String, log: &impl Log) {
+        if let Some((told, when)) = &self.told
+            && *told == problem
+            && when.elapsed() < TOLD_AGAIN_AFTER
+        {
+            return;
+        }
+        log!(
+            log,
+            Warning,
+            "MyProxyCertificateFile was replaced, and cannot be used; the old one still serves: {problem}"
+        );
+        self.told = Some((problem, Instant::now()));
     }
 }
 

@@ -68,7 +68,8 @@ impl ClientCertificate {
         })
     }
 
-    /// Whether a file is not the one any more that was read: it was replaced, changed or removed since.
+    /// Whether a file is not the one any more that was read: it was replaced, changed or removed since. One that this
+    /// process may not look at, because another user read it, is taken for unchanged.
     pub fn files_have_changed(&self) -> bool {
         [&self.certificate_file, &self.key_file]
             .into_iter()
@@ -287,7 +288,10 @@ impl Source {
     }
 
     fn has_changed(&self) -> bool {
-        fs::metadata(&self.path).map_or(true, |metadata| version(&metadata) != self.version)
+        match fs::metadata(&self.path) {
+            Ok(metadata) => version(&metadata) != self.version,
+            Err(error) => error.kind() != io::ErrorKind::PermissionDenied,
+        }
     }
 }
 
