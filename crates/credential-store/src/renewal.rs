@@ -105,7 +105,7 @@ impl Logon<'_> {
     }
 
     /// Puts a renewed credential in the place of the old one, in one step, with the same record; `None` if the old one
-    /// is not there any more.
+    /// is not there any more, or has expired meanwhile: another web user may have got one of the same MyProxy user then.
     ///
     /// **Nothing comes back after a logout.** [`CredentialStore::erase`] removes a credential under its change lock,
     /// and so does the sweep. Here, under the same lock, the very credential that was to be renewed is still there: so
@@ -132,7 +132,9 @@ impl Logon<'_> {
         let change = store.change(self.name())?;
         let there = change.examine()?.1;
         let is_there = matches!(&*there, Stored::Recorded(stored, _)
-            if stored.credential_sha256 == digest(&old.pem) && stored.record == old.record);
+            if stored.credential_sha256 == digest(&old.pem)
+                && stored.record == old.record
+                && now < old.certificate.expires);
         if !is_there {
             return Ok(None);
         }

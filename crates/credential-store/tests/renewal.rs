@@ -100,6 +100,16 @@ fn a_later_login_is_not_replaced() {
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
+/// From then on its MyProxy user is free for another web user.
+#[test]
+fn one_that_expires_meanwhile_is_not_renewed() {
+    let stores = Stores::new();
+    logged_on(&stores);
+    let turn = stores.credentials.logon(&stores.name("alice"), soon()).unwrap();
+    let old = turn.due(*NOW + ALMOST).unwrap().unwrap();
+    assert!(turn.renew(&old, &new_pem(), *NOW + HOUR).unwrap().is_none());
+}
+
 /// A server that gives little must not be asked at every request.
 #[test]
 fn what_the_server_gives_less_of_is_due_after_half_of_it() {
