@@ -299,6 +299,18 @@ impl<'r> Request<'r> {
         std::iter::successors(self.origin(), Request::origin)
     }
 
+    /// Those of them from which httpd has taken the user over, the nearest first: in the same place it does not
+    /// authenticate again.
+    pub fn origins_of_user(&self) -> impl Iterator<Item = Request<'r>> + use<'r> {
+        let in_same_place = |request: &Request<'r>| {
+            let place = request.record().per_dir_config;
+            request
+                .origin()
+                .filter(|origin| origin.record().per_dir_config == place)
+        };
+        std::iter::successors(in_same_place(self), in_same_place)
+    }
+
     /// The request that the client sent.
     pub fn first(&self) -> Request<'r> {
         // SAFETY: the same request, for as long.

@@ -53,7 +53,8 @@ impl Identity {
 
 /// The user that httpd authenticated. A blank one is none: Pubcookie without a prompt.
 fn web_user(request: &Request<'_>) -> Result<Option<WebUser>, Shortfall> {
-    if request.origins().any(|origin| is_unproved(&origin)) {
+    let refused = |origin: Request<'_>| matches!(origin.status(), 401 | 407);
+    if request.origins().any(refused) || request.origins_of_user().any(|origin| is_unproved(&origin)) {
         return Ok(None);
     }
     let user = request
@@ -71,13 +72,13 @@ fn web_user(request: &Request<'_>) -> Result<Option<WebUser>, Shortfall> {
 }
 
 /// Authentication modules name the user before they have seen the password, and the page that tells of a failure inherits
-/// the name: of a wrong password (401), but also of a provider that is down or a request that is malformed. A request
+/// the name: not only of a wrong password, but also of a provider that is down or a request that is malformed. A request
 /// that failed later, and so was authenticated, got as far as to a verdict.
 fn is_unproved(origin: &Request<'_>) -> bool {
     let verdict = origin
         .known_state::<MyProxy>()
         .and_then(|state| state.verdict.get());
-    matches!(origin.status(), 401 | 407) || (origin.status() >= 400 && verdict.is_none())
+    origin.status() >= 400 && verdict.is_none()
 }
 
 /// Passwords belong to a realm, which `AuthName` names; other authentications say theirs in `REMOTE_REALM`.

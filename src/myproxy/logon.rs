@@ -69,18 +69,20 @@ pub fn log_on(
         Ok(turn) => turn,
         Err(shortfall) => {
             let result = Err(shortfall);
-            remember(wanted, session, proof, &result);
+            remember(wanted, session, proof, &result, arrival.elapsed());
             return result;
         }
     };
     if let Some(result) = result_of_another(wanted, session, proof)? {
         return result;
     }
+    let turn_came = Instant::now();
     let mut result = ask_and_publish(wanted, session, proof, &turn);
+    let took = turn_came.elapsed();
     if let (Proof::Certificate(_), Err(shortfall)) = (proof, &result) {
-        result = Err(pause::begin(wanted, shortfall.clone()));
+        result = Err(pause::begin(wanted, shortfall.clone(), took));
     }
-    remember(wanted, session, proof, &result);
+    remember(wanted, session, proof, &result, took);
     if let Ok(credential) = &result {
         log!(
             wanted.request,
@@ -198,13 +200,14 @@ pub fn ask(wanted: &Wanted<'_>, proof: &Proof) -> Result<myproxy_client::Credent
     wanted.running.get(&request)
 }
 
-/// Writes down how a logon ended. In the session, a failure for those who wait with the same granting cookie, and
+/// Writes down how a logon ended, and took so long. In the session, a failure for those who wait with the same granting cookie, and
 /// the cookie where the server could not be reached, so that the login is not wasted.
 fn remember(
     wanted: &Wanted<'_>,
     session: Option<&OpenSession>,
     proof: &Proof,
     result: &Result<Credential, Shortfall>,
+    took: Duration,
 ) {
     let Some(session) = session else { return };
     let sessions = &wanted.running.sessions;
@@ -222,6 +225,7 @@ fn remember(
                 class: shortfall.class.as_str().to_owned(),
                 description: shortfall.description().to_owned(),
                 at: now,
+                until: now + pause::of_cookie(cookie, took, now),
                 proof: cookie.digest(session, &wanted.identity),
             };
             kept.and_then(|()| sessions.record_failure(&session.id, failure, now))

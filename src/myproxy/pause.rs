@@ -23,6 +23,14 @@ const AFTER_OUTAGE: PauseLengths = PauseLengths {
     longest: Duration::from_secs(60),
 };
 
+/// What fails at once may be tried again at once: it keeps nobody waiting, and a login works as soon as the server does.
+const AT_ONCE: PauseLengths = PauseLengths {
+    first: Duration::ZERO,
+    longest: Duration::ZERO,
+};
+/// What takes less time is at once.
+const A_WAIT: Duration = Duration::from_secs(1);
+
 /// A granting cookie that waits in its session is shown again after a quarter of the time that it has waited.
 const A_COOKIES_SHORTEST: Duration = Duration::from_secs(1);
 const A_COOKIES_LONGEST: Duration = Duration::from_secs(10);
@@ -35,19 +43,22 @@ pub fn current(
 ) -> Result<Option<Shortfall>, Shortfall> {
     match (proof, session) {
         (Proof::Certificate(_), _) => of_user(wanted),
-        (Proof::GrantingCookie(cookie), Some(session)) => Ok(of_cookie(wanted, session, cookie)),
+        (Proof::GrantingCookie(cookie), Some(session)) => {
+            let digest = cookie.digest(session, &wanted.identity);
+            let failure = session.session.failure_that_lasts(&digest, wanted.now);
+            Ok(failure.map(Shortfall::of_another))
+        }
         (Proof::GrantingCookie(_) | Proof::PassPhrase(_), _) => Ok(None),
     }
 }
 
-fn of_cookie(wanted: &Wanted<'_>, session: &OpenSession, cookie: &GrantingCookie) -> Option<Shortfall> {
-    let failed = session.session.last_failure()?.at;
-    let waited = failed.duration_since(cookie.created).unwrap_or_default();
-    let length = (waited / 4).clamp(A_COOKIES_SHORTEST, A_COOKIES_LONGEST);
-    session
-        .session
-        .failure_since(&cookie.digest(session, &wanted.identity), wanted.now - length)
-        .map(Shortfall::of_another)
+/// How long a granting cookie is not shown again after a logon that failed, and took so long.
+pub fn of_cookie(cookie: &GrantingCookie, took: Duration, now: SystemTime) -> Duration {
+    if took < A_WAIT {
+        return Duration::ZERO;
+    }
+    let waited = now.duration_since(cookie.created).unwrap_or_default();
+    (waited / 4).clamp(A_COOKIES_SHORTEST, A_COOKIES_LONGEST)
 }
 
 /// Why nobody asks for this user without the user just now, where that is so.
@@ -57,9 +68,14 @@ pub fn of_user(wanted: &Wanted<'_>) -> Result<Option<Shortfall>, Shortfall> {
     Ok(pause.map(|pause| Shortfall::of_pause(&pause)))
 }
 
-/// Begins a pause. What comes back is what failed, to be told once for each cause and hour.
-pub fn begin(wanted: &Wanted<'_>, shortfall: Shortfall) -> Shortfall {
-    match write(wanted.running, &wanted.identity.origin, &shortfall) {
+/// Begins a pause after a logon that failed, and took so long. What comes back is what failed, to be told once for each
+/// cause and hour.
+pub fn begin(wanted: &Wanted<'_>, shortfall: Shortfall, took: Duration) -> Shortfall {
+    let lengths = match shortfall.class {
+        Class::Unreachable if took < A_WAIT => AT_ONCE,
+        _ => usual(&shortfall),
+    };
+    match write_of_length(wanted.running, &wanted.identity.origin, &shortfall, lengths) {
         Ok(pause) if pause.is_news => shortfall,
         Ok(_) => shortfall.told_before(),
         Err(error) => {
@@ -73,16 +89,28 @@ pub fn begin(wanted: &Wanted<'_>, shortfall: Shortfall) -> Shortfall {
     }
 }
 
-/// Writes down what failed for a user, so that nobody asks again for a while.
+/// Writes down what failed for a user, so that nobody asks again for a while: also where it failed at once.
 pub fn write(
     running: &Running,
     origin: &Origin,
     shortfall: &Shortfall,
 ) -> Result<Pause, credential_store::Error> {
-    let lengths = match shortfall.class {
+    write_of_length(running, origin, shortfall, usual(shortfall))
+}
+
+fn usual(shortfall: &Shortfall) -> PauseLengths {
+    match shortfall.class {
         Class::Refused => AFTER_REFUSAL,
         Class::None | Class::Expired | Class::Unreachable | Class::Untrusted | Class::Store => AFTER_OUTAGE,
-    };
+    }
+}
+
+fn write_of_length(
+    running: &Running,
+    origin: &Origin,
+    shortfall: &Shortfall,
+    lengths: PauseLengths,
+) -> Result<Pause, credential_store::Error> {
     let (class, words) = (shortfall.class.as_str(), shortfall.description());
     running
         .credentials

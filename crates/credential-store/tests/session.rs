@@ -123,6 +123,7 @@ fn ended_sessions_stay_ended() {
         class: "refused".into(),
         description: "invalid password".into(),
         at: *NOW,
+        until: *NOW,
         proof: id.proof_digest(&[b"cookie"]),
     };
     for changed in [
@@ -224,6 +225,7 @@ fn those_who_waited_take_the_failure_over() {
         class: "refused".into(),
         description: "invalid password".into(),
         at,
+        until: at + Duration::from_secs(5),
         proof: proof.clone(),
     };
     stores
@@ -236,6 +238,10 @@ fn those_who_waited_take_the_failure_over() {
     assert_eq!(session.failure_since(&proof, *NOW), Some(&failure));
     assert_eq!(session.failure_since(&proof, at), Some(&failure));
     assert_eq!(session.failure_since(&proof, at + Duration::from_micros(1)), None);
+    // Later ones do so while it lasts.
+    let later = |seconds| at + Duration::from_secs(seconds);
+    assert_eq!(session.failure_that_lasts(&proof, later(4)), Some(&failure));
+    assert_eq!(session.failure_that_lasts(&proof, later(5)), None);
     for different in [
         digest(&id, &[b"another cookie", b"alice"]),
         digest(&id, &[b"cookie", b"bob"]),
@@ -244,6 +250,7 @@ fn those_who_waited_take_the_failure_over() {
         digest(&other, &[b"cookie", b"alice"]),
     ] {
         assert_eq!(session.failure_since(&different, *NOW), None);
+        assert_eq!(session.failure_that_lasts(&different, *NOW), None);
     }
 }
 
