@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use testbed::application::Seen;
-use testbed::browser::Browser;
+use testbed::browser::{Browser, Request};
 use testbed::httpd::Mpm;
 use testbed::relay::Relay;
-use testbed::site::{PASSWORD, Site, USER};
+use testbed::site::{AppServer, PASSWORD, Site, USER};
 use testbed::wait_until;
 
 /// Those who are logged in when it begins, and go on working.
@@ -194,6 +194,63 @@ fn a_child_that_dies_while_it_logs_on_does_not_count_any_more() -> Result<()> {
     });
     let (_, page) = page.context("nobody answers")?;
     expect_own_credential(&page, "bob")
+}
+
+/// Virtual hosts with settings of their own count their logons for themselves, but have their workers together.
+#[test]
+fn a_worker_remains_however_many_hosts_wait() -> Result<()> {
+    let relay = Relay::start()?;
+    let host = |label: &str| {
+        AppServer::new(label)
+            .protected("MyProxyAuthMethod cookie certificate")
+            .configuration(&format!("MyProxyCredStoreDir credentials-{label}"))
+    };
+    let mut builder = Site::builder()
+        .mpm(Mpm::Prefork)
+        .trusted_retriever()
+        .configuration(&format!(
+            "MyProxyAuthMethod cookie certificate\nMyProxyServer localhost:{}\nMyProxyTimeout 60 60\n\
+             StartServers 8\nServerLimit 8\nMaxRequestWorkers 8",
+            relay.port()
+        ));
+    for user in LATE {
+        builder = builder.user(user, PASSWORD);
+    }
+    let site = builder
+        .app_server(host("one"))
+        .app_server(host("other"))
+        .start()?;
+    relay.lead_to(site.myproxy.port());
+    relay.delay(PATIENCE);
+
+    let ask = |label: &str, user: &str| -> Result<_> {
+        let browser = site.browser()?;
+        let credentials = openssl::base64::encode_block(format!("{user}:{PASSWORD}").as_bytes());
+        let request = Request::get(site.url_at(label, "/basic").parse()?);
+        let request = request.header("Authorization", &format!("Basic {credentials}"));
+        Ok(move || browser.exchange(&request))
+    };
+    // Four logons at once are each host's limit; seven workers may wait in all.
+    let hosts = ["one", "other"];
+    let all: Vec<_> = hosts
+        .iter()
+        .flat_map(|host| LATE.map(|user| (*host, user)))
+        .collect();
+    let (last, first) = all.split_last().context("nobody")?;
+    for (host, user) in first {
+        thread::spawn(ask(host, user)?);
+    }
+    ensure!(
+        wait_until(PATIENCE, || relay.taken() == 7),
+        "{} wait",
+        relay.taken()
+    );
+    let page = Seen::in_page(&ask(last.0, last.1)?()?.body)?;
+    assert_eq!(page.variable("MYPROXY_ERROR"), Some("unreachable"));
+    let words = page.variable("MYPROXY_ERROR_DESC").unwrap_or_default();
+    ensure!(words.contains("too many requests wait"), "{words}");
+    // Those who wait are let go when httpd ends.
+    Ok(())
 }
 
 #[test]

@@ -10,8 +10,8 @@ use rustix::process::{Pid, test_kill_process};
 use crate::httpd::SharedNumbers;
 
 /// So many places, for all processes of an httpd together. A place holds the number of the process that has taken
-/// it, so that a process that crashed does not keep it.
-#[derive(Debug)]
+/// it, so that a process that crashed does not keep it. A clone is the same limit.
+#[derive(Clone, Debug)]
 pub struct Limit(Arc<SharedNumbers>);
 
 /// A place that is taken, until it is dropped.

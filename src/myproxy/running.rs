@@ -23,7 +23,8 @@ pub struct Asking {
     pub servers: Vec<String>,
     /// How many logons may go on at once.
     pub logons: Limit,
-    /// How many requests may wait for a logon at once, their own or another one's: each keeps a worker of httpd busy.
+    /// How many requests of the whole httpd may wait for a logon at once, their own or another one's: each keeps a worker
+    /// busy.
     pub waiting: Limit,
     /// The pass phrases that sessions have proved.
     pub proven: ProvenPassPhrases,

@@ -58,6 +58,7 @@ pub fn check(setup: &Setup<'_>) -> Result<(), String> {
 pub fn start(setup: &Setup<'_>) -> Result<(), String> {
     setup.separate_configs::<MyProxy>()?;
     let keys = key_pool(setup)?;
+    let waiting = waiting()?;
     let renewals = Arc::default();
     let mut asking: Vec<(&ServerConfig, &Arc<Asking>)> = Vec::new();
     let mut started: Vec<(&ServerConfig, &Arc<Running>)> = Vec::new();
@@ -72,7 +73,7 @@ pub fn start(setup: &Setup<'_>) -> Result<(), String> {
         let same = asking.iter().find(|(other, _)| other.settings == config.settings);
         let made = match same {
             Some((_, made)) => Arc::clone(made),
-            None => Arc::new(ask(servers.collect(), config).map_err(position)?),
+            None => Arc::new(ask(servers.collect(), config, &waiting).map_err(position)?),
         };
         let made = config.asking.get_or_init(|| made);
         asking.push((config, made));
@@ -232,8 +233,15 @@ fn key_pool(setup: &Setup<'_>) -> Result<Arc<KeyPool>, String> {
         .map_err(|error| format!("MyProxyKeyPool: {error}"))
 }
 
+/// One limit for the whole httpd, however many servers it has: an eighth of its workers always remains for requests that
+/// need no logon.
+fn waiting() -> Result<Limit, String> {
+    let workers = httpd::workers();
+    Limit::new((workers - workers / 8).max(1)).map_err(|error| format!("MyProxyMaxConcurrent: {error}"))
+}
+
 /// Also where no place wants credentials: `AuthBasicProvider myproxy` tells nobody that it is used.
-fn ask(servers: Vec<Server>, config: &ServerConfig) -> Result<Asking, String> {
+fn ask(servers: Vec<Server>, config: &ServerConfig, waiting: &Limit) -> Result<Asking, String> {
     let timeouts = config.settings.timeouts.unwrap_or_default();
     let names = servers.iter().map(ToString::to_string).collect();
     let mut options = ClientOptions::new(servers);
@@ -252,18 +260,15 @@ fn ask(servers: Vec<Server>, config: &ServerConfig) -> Result<Asking, String> {
         .map_err(|error| format!("MyProxyServer: {error}"))?
         .remembering_outages_in(Arc::new(outages));
 
-    let workers = httpd::workers();
     let most = config
         .settings
         .max_concurrent
-        .unwrap_or_else(|| (workers / 2).max(1));
-    let limit = |most| Limit::new(most).map_err(|error| format!("MyProxyMaxConcurrent: {error}"));
+        .unwrap_or_else(|| (httpd::workers() / 2).max(1));
     Ok(Asking {
         client,
         servers: names,
-        logons: limit(most)?,
-        // An eighth of the workers always remains for requests that need no logon.
-        waiting: limit((workers - workers / 8).max(1))?,
+        logons: Limit::new(most).map_err(|error| format!("MyProxyMaxConcurrent: {error}"))?,
+        waiting: waiting.clone(),
         proven: ProvenPassPhrases::new().map_err(|error| format!("MyProxyServer: {error}"))?,
     })
 }
