@@ -83,7 +83,6 @@ fn a_certificate_that_cannot_be_used_is_refused_with_what_to_do() -> Result<()> 
     let wrong = program("wrong", "echo something else")?;
     let failing = program("failing", "exit 3")?;
 
-    let directive = "MyProxyCertificateFile: ";
     for (certificate, key, words) in [
         (&expired, &*key_file, "has expired: get a new one"),
         (
@@ -92,34 +91,29 @@ fn a_certificate_that_cannot_be_used_is_refused_with_what_to_do() -> Result<()> 
             "get one from a certification authority of your grid or institution",
         ),
         (&good, &another, "does not belong to the first certificate"),
-        (&good, &open, "is open to every user of this machine"),
-        (&good, "/nowhere.pem", "cannot read /nowhere.pem"),
+    ] {
+        expect_refusal(&files(certificate, key), "MyProxyCertificateFile: ", words);
+    }
+    let key_directive = "MyProxyCertificateKeyFile: ";
+    for (key, words) in [
+        (&*open, "is open to every user of this machine"),
+        ("/nowhere.pem", "cannot read /nowhere.pem"),
         (
-            &good,
             &sealed,
             "name a program that prints it: MyProxyCertificateKeyFile file exec:",
         ),
         (
-            &good,
             &format!("{sealed} exec:{wrong}"),
             "the pass phrase does not open the private key",
         ),
-        (
-            &good,
-            &format!("{sealed} exec:{failing}"),
-            "failed (exit status: 3)",
-        ),
-        (
-            &good,
-            &format!("{sealed} exec:/nowhere"),
-            "/nowhere cannot be run",
-        ),
+        (&format!("{sealed} exec:{failing}"), "failed (exit status: 3)"),
+        (&format!("{sealed} exec:/nowhere"), "/nowhere cannot be run"),
     ] {
-        expect_refusal(&files(certificate, key), directive, words);
+        expect_refusal(&files(&good, key), key_directive, words);
     }
     expect_refusal(
         &files(&good, &format!("{sealed} {right}")),
-        "MyProxyCertificateKeyFile: ",
+        key_directive,
         "must be exec: and a program",
     );
     expect_refusal(

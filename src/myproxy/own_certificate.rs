@@ -66,7 +66,12 @@ impl OwnCertificate {
         match (certificate_file, needed) {
             (Some(file), _) => Self::load(file, certificate_key.as_ref())
                 .map(Some)
-                .map_err(|error| format!("MyProxyCertificateFile: {error}")),
+                .map_err(|error| match certificate_key {
+                    Some(key) if error.is_about_key(&key.file) => {
+                        format!("MyProxyCertificateKeyFile: {error}")
+                    }
+                    _ => format!("MyProxyCertificateFile: {error}"),
+                }),
             (None, Some((_, position))) => Err(format!(
                 "MyProxyAuthMethod certificate ({position}) needs MyProxyCertificateFile, which is not given"
             )),

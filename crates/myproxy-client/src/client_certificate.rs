@@ -194,6 +194,25 @@ pub enum ClientCertificateError {
 }
 
 impl ClientCertificateError {
+    /// Whether the file of the private key is to be mended, and not that of the certificate.
+    pub fn is_about_key(&self, key_file: &Path) -> bool {
+        match self {
+            Self::Unreadable { path, .. } => path == key_file,
+            Self::KeyOpenToOthers(_)
+            | Self::NoKey(_)
+            | Self::PassPhrase { .. }
+            | Self::WrongPassPhrase(_) => true,
+            Self::NoCertificate(_)
+            | Self::OtherKey { .. }
+            | Self::NotYetValid { .. }
+            | Self::Expired { .. }
+            | Self::NotForClients { .. }
+            | Self::OpenSsl(_) => false,
+        }
+    }
+}
+
+impl ClientCertificateError {
     fn from_pem(problem: PemProblem, certificate_file: &Path, key_file: &Path) -> Self {
         let (certificate_file, key_file) = (certificate_file.to_owned(), key_file.to_owned());
         match problem {

@@ -314,14 +314,18 @@ fn a_certificate_that_no_server_would_take_is_found() {
         (&expired.certificate, &expired.key, "has expired: get a new one"),
         (&good.certificate, &expired.key, "does not belong to"),
         (&good.key, &good.key, "there is no certificate"),
-        (&good.certificate, &scene.path("nowhere"), "cannot read"),
     ] {
         let words = format!("fails: MyProxyCertificateFile: ... {words}");
         scene.finds(&with(certificate, key), &[("5", &words)]);
     }
+    let nowhere = "fails: MyProxyCertificateKeyFile: ... cannot read";
+    scene.finds(
+        &with(&good.certificate, &scene.path("nowhere")),
+        &[("6", nowhere)],
+    );
     fs::set_permissions(&good.key, Permissions::from_mode(0o644)).unwrap();
-    let open = "fails: MyProxyCertificateFile: ... is open to every user";
-    scene.finds(&with(&good.certificate, &good.key), &[("5", open)]);
+    let open = "fails: MyProxyCertificateKeyFile: ... is open to every user";
+    scene.finds(&with(&good.certificate, &good.key), &[("6", open)]);
 }
 
 fn only(directory: &Path, ending: &str) -> PathBuf {
