@@ -158,21 +158,33 @@ impl<'r> Request<'r> {
             .and_then(|name| name.to_str().ok())
     }
 
-    /// Whether an .htaccess file may say here how users are authenticated: by `AllowOverride AuthConfig`, or by a directive
-    /// that `AllowOverrideList` names.
+    /// Whether an .htaccess file may say here who the user is: by `AllowOverride AuthConfig`, or by a directive that
+    /// `AllowOverrideList` names.
     pub fn lets_htaccess_authenticate(&self) -> bool {
+        self.lets_htaccess(ffi::OR_AUTHCFG, |directive| {
+            let beginning = directive.get(..4).unwrap_or_default();
+            beginning.eq_ignore_ascii_case(b"auth") || directive.eq_ignore_ascii_case(b"SSLUserName")
+        })
+    }
+
+    /// Whether an .htaccess file may set variables, headers, handlers or filters here: by `AllowOverride FileInfo`, or by
+    /// any directive that `AllowOverrideList` names, which may be one of those.
+    pub fn lets_htaccess_change_requests(&self) -> bool {
+        self.lets_htaccess(ffi::OR_FILEINFO, |_| true)
+    }
+
+    fn lets_htaccess(&self, class: u32, is_of_class: impl Fn(&[u8]) -> bool) -> bool {
         // SAFETY: httpd evaluates its own configuration for a request that lives; its tables live as long.
-        let (overrides, list) = unsafe {
+        let (classes, list) = unsafe {
             let list = ffi::shim_override_list(self.raw());
             let list = (!list.is_null()).then(|| Table::from_raw(list));
             (ffi::ap_allow_overrides(self.raw()), list)
         };
-        let authenticates = |(name, _): (&CStr, _)| {
-            let beginning = name.to_bytes().get(..4).unwrap_or_default();
-            beginning.eq_ignore_ascii_case(b"auth")
+        let is_listed = |list: Table<'_>| {
+            let directives = list.entries().into_iter();
+            directives.map(|(name, _)| name.to_bytes()).any(is_of_class)
         };
-        overrides & ffi::OR_AUTHCFG as c_int != 0
-            || list.is_some_and(|list| list.entries().into_iter().any(authenticates))
+        classes & class as c_int != 0 || list.is_some_and(is_listed)
     }
 
     /// The method: `GET`, `POST`, ...
@@ -299,16 +311,17 @@ impl<'r> Request<'r> {
         std::iter::successors(self.origin(), Request::origin)
     }
 
-    /// Those of them from which httpd has taken the user over, the nearest first: in the same place it does not
-    /// authenticate again.
+    /// Those of them from which the user has been taken over, the nearest first: in the same place httpd does not
+    /// authenticate again, and some modules do in no place.
     pub fn origins_of_user(&self) -> impl Iterator<Item = Request<'r>> + use<'r> {
-        let in_same_place = |request: &Request<'r>| {
-            let place = request.record().per_dir_config;
-            request
-                .origin()
-                .filter(|origin| origin.record().per_dir_config == place)
+        let taken_over_from = |request: &Request<'r>| {
+            let (place, user) = (request.record().per_dir_config, request.record().user);
+            request.origin().filter(|origin| {
+                let origin = origin.record();
+                origin.per_dir_config == place || (!user.is_null() && origin.user == user)
+            })
         };
-        std::iter::successors(in_same_place(self), in_same_place)
+        std::iter::successors(taken_over_from(self), taken_over_from)
     }
 
     /// The request that the client sent.

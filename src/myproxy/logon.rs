@@ -10,7 +10,7 @@ use super::running::Running;
 use super::session::OpenSession;
 use super::shortfall::{Class, Shortfall};
 use super::wanted::{Stored, Wanted};
-use super::{log, pause, session};
+use super::{htaccess, log, pause, session};
 
 /// The turn to log on for a user, and a place among the requests that may wait for it.
 pub struct Turn<'w> {
@@ -46,7 +46,7 @@ pub fn log_on(
 ) -> Result<Credential, Shortfall> {
     let arrival = Instant::now();
     if let Proof::Certificate(_) = proof
-        && wanted.request.lets_htaccess_authenticate()
+        && htaccess::could_name_the_user(wanted.request, wanted.place)
     {
         return Err(Shortfall::new(Class::Refused, NOT_BY_HTACCESS));
     }
@@ -100,7 +100,7 @@ pub fn log_on(
 
 /// Our certificate gives a credential to whomever httpd says the user is, and here others than the administrator say it.
 const NOT_BY_HTACCESS: &str = "MyProxyAuthMethod certificate is not used where AllowOverride lets an .htaccess file say \
-                               how users are authenticated (AuthConfig)";
+                               who the user is (AuthConfig; beside MyProxyUser also FileInfo)";
 
 /// What another request got while this one waited, or shortly before this one came.
 fn result_of_another(

@@ -14,6 +14,7 @@ mod environment;
 mod extra_params;
 mod fixups;
 mod header;
+mod htaccess;
 mod identity;
 mod key_pool;
 mod limit;

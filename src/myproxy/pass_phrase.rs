@@ -19,7 +19,7 @@ use super::running::Asking;
 use super::session::{self, OpenSession};
 use super::shortfall::{Class, Shortfall};
 use super::wanted::{Stored, Wanted};
-use super::{MyProxy, fixups, log, logon};
+use super::{MyProxy, fixups, htaccess, log, logon};
 use crate::httpd::{Authentication, AuthenticationProvider, Request, offer_to_cache};
 
 /// The provider.
@@ -60,7 +60,7 @@ pub fn counts(wanted: &Wanted<'_>) -> bool {
     let is_shown = checked
         .as_ref()
         .is_some_and(|checked| checked.result.is_ok() && checked.web_user == wanted.identity.origin.web_user);
-    is_shown || !wanted.request.lets_htaccess_authenticate()
+    is_shown || !htaccess::could_authenticate(wanted.request)
 }
 
 /// Why a request was refused that led to this one, which is for the page that tells of it (`ErrorDocument`).

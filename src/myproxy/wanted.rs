@@ -9,7 +9,7 @@ use super::config::{DirectoryConfig, Scope, ServerConfig};
 use super::identity::Identity;
 use super::running::Running;
 use super::shortfall::{Class, Shortfall};
-use super::{MyProxy, meeting, pass_phrase, session};
+use super::{MyProxy, htaccess, meeting, pass_phrase, session};
 use crate::httpd::Request;
 
 /// All that a decision needs to know.
@@ -81,7 +81,7 @@ impl<'r> Wanted<'r> {
         let counts = |method: &Method| match method {
             Method::Cookie => true,
             Method::PassPhrase => pass_phrase::counts(self),
-            Method::Certificate => !self.request.lets_htaccess_authenticate(),
+            Method::Certificate => !htaccess::could_name_the_user(self.request, self.place),
         };
         let methods = self.place.methods();
         if methods.iter().all(counts) {

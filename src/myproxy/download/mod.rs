@@ -1,7 +1,8 @@
 //! The content handler `myproxy-credential`: a user downloads the own credential, under a pass phrase typed in a form.
 //!
 //! Nothing but the request's own credential can be asked for. The form is tied to the session ([`form`]); a script of
-//! another application on this host cannot read what is sent, because only navigations are answered.
+//! another application on this host cannot read what is sent, because only navigations are answered, and with headers
+//! that no .htaccess file can take away.
 
 mod credential_file;
 mod form;
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 use super::session::{self, OpenSession};
 use super::shortfall::{Class, Shortfall};
 use super::wanted::{Stored, Wanted};
-use super::{MyProxy, log};
+use super::{MyProxy, htaccess, log};
 use crate::httpd::{BodyError, Outcome, Request, Response};
 use credential_file::{CredentialFile, FileError};
 use form::{Order, Problem};
@@ -44,6 +45,9 @@ fn answer(request: &Request<'_>) -> Result<Outcome, Refusal> {
         .ok_or(Refusal::SwitchedOff)?;
     if !request.is_https() {
         return Err(Refusal::NotSecure);
+    }
+    if htaccess::could_change_requests(request) {
+        return Err(Refusal::NotOurs);
     }
     if !is_visited(request) {
         return Err(Refusal::NotVisited);
@@ -180,6 +184,10 @@ enum Refusal {
     SwitchedOff,
     #[error("it was asked for without TLS: redirect to https, or say ServerName https://...")]
     NotSecure,
+    #[error(
+        "AllowOverride lets an .htaccess file change headers (FileInfo), which keep the file from scripts"
+    )]
+    NotOurs,
     #[error("a script, a frame or an included page asks (Sec-Fetch-Mode, Sec-Fetch-Dest)")]
     NotVisited,
     #[error("{0}")]
@@ -202,7 +210,9 @@ impl Refusal {
     fn send(&self, request: &Request<'_>) -> Outcome {
         tell(request, self);
         match self {
-            Refusal::SwitchedOff | Refusal::NotSecure | Refusal::NotVisited => Outcome::Status(403),
+            Refusal::SwitchedOff | Refusal::NotSecure | Refusal::NotOurs | Refusal::NotVisited => {
+                Outcome::Status(403)
+            }
             Refusal::Body(BodyError::TooLarge { .. }) => Outcome::Status(413),
             Refusal::Body(BodyError::Unreadable { status }) => Outcome::Status(*status),
             Refusal::NoCredential(shortfall) => match Nonce::random() {
