@@ -1,9 +1,8 @@
 //! Which web user has a MyProxy user's credential (`MyProxyUserShared off`).
 //!
-//! Where the two have different names, a small file for the MyProxy user names the web user who got a credential last.
-//! Who has the MyProxy user's own name needs none. The file says nothing by itself: it counts
-//! only while that web user has a valid credential of that MyProxy user, so that no crash, and no file that was left
-//! behind, keeps anybody out.
+//! A small file for the MyProxy user names the web user who got a credential last. Who has the MyProxy user's own name
+//! needs none for a credential of all sessions. The file says nothing by itself: it counts only while that web user has a
+//! valid credential of that MyProxy user, so that no crash, and no file that was left behind, keeps anybody out.
 
 use std::time::{Instant, SystemTime};
 
@@ -58,7 +57,12 @@ impl CredentialStore {
     /// else's: long enough to put a credential in place.
     ///
     /// It is taken before the change lock of any credential, and never while one is held.
-    pub(crate) fn hold(&self, origin: &Origin, now: SystemTime) -> Result<Lock, Error> {
+    pub(crate) fn hold(
+        &self,
+        origin: &Origin,
+        credential: &CredentialName,
+        now: SystemTime,
+    ) -> Result<Lock, Error> {
         let name = holder_name(&origin.myproxy_user)?;
         let lock = self.lock_holder(&name)?;
         self.require_free(origin, now)?;
@@ -66,8 +70,9 @@ impl CredentialStore {
             myproxy_user: origin.myproxy_user.clone(),
             web_user: origin.web_user.clone(),
         };
-        let is_namesake = origin.web_user.name == origin.myproxy_user;
-        if !is_namesake && self.holder(&name)?.as_ref() != Some(&holder) {
+        // A credential of the MyProxy user's own name, for all sessions, is found without a file that leads to it.
+        let is_found = credential.as_str() == CredentialName::of_user(&origin.myproxy_user)?.as_str();
+        if !is_found && self.holder(&name)?.as_ref() != Some(&holder) {
             let json = serde_json::to_vec(&holder).map_err(|error| Error::Malformed {
                 path: self.directory.path().join(&name),
                 reason: error.to_string(),

@@ -99,7 +99,7 @@ impl<'a> Logon<'a> {
 
         let _held = match shared {
             true => None,
-            false => Some(store.hold(&record.origin, now)?),
+            false => Some(store.hold(&record.origin, &self.name, now)?),
         };
         let change = store.change(&self.name)?;
         sessions.require_live(session, &record.origin.web_user, &self.name)?;

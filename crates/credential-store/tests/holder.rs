@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use common::{HOUR, IDLE, NOW, Stores, credential, new_credential, record, soon, web_user};
-use credential_store::{Error, NewCredential, Origin, Record, SessionId, sweep};
+use credential_store::{Error, NewCredential, Origin, Record, SessionId, WebUser, sweep};
 
 /// The record of a web user who is `grid` at the MyProxy server.
 fn as_grid(user: &str) -> Record {
@@ -145,4 +145,29 @@ fn who_has_the_myproxy_users_own_name_needs_no_file_and_counts_as_well() {
     assert!(stores.credentials.erase(&ended).unwrap() && !path.exists());
     log_on(&stores, "bob", HOUR, *NOW).unwrap();
     assert_taken(log_on(&stores, "grid", HOUR, *NOW));
+}
+
+/// Who logged in in another way is another web user, whatever the name.
+#[test]
+fn two_users_of_one_name_do_not_share_one_either_where_each_session_has_its_own() {
+    let stores = Stores::new();
+    let log_on = |realm: &str| {
+        let user = WebUser {
+            realm: Some(realm.into()),
+            ..web_user("grid")
+        };
+        let (session, live) = stores.sessions.create_alone(&user, IDLE, *NOW)?;
+        let mut record = as_grid("grid");
+        record.origin.web_user = user;
+        let pem = credential("grid", *NOW + HOUR);
+        let new = NewCredential {
+            shared: false,
+            ..new_credential(&record, &pem)
+        };
+        let turn = stores.credentials.logon(live.credential(), soon())?;
+        turn.publish(&stores.sessions, &session, &new, *NOW)
+    };
+    log_on("one").unwrap();
+    log_on("one").unwrap();
+    assert_taken(log_on("other"));
 }
