@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use common::*;
 use credential_store::{
     CredentialName, CredentialStore, Directory, DirectoryPolicy, Error, FilePermissions, Logon, Lookup,
-    PENDING_MAX_AGE, SessionId, SessionLookup, SessionStore, sweep,
+    Method, PENDING_MAX_AGE, SessionId, SessionLookup, SessionStore, sweep,
 };
 use rand::RngExt as _;
 
@@ -61,6 +61,7 @@ fn worker() {
             }
         }
         "full disk" => full_disk(&root),
+        "read-only" => read_only(&root),
         role => panic!("no role {role}"),
     }
 }
@@ -305,6 +306,19 @@ fn a_full_disk_leaves_the_old_credential_and_stops_no_logout() {
     if !is_root("a_full_disk_leaves_the_old_credential_and_stops_no_logout") {
         return;
     }
+    on_a_file_system_of_its_own("full disk");
+}
+
+#[test]
+fn a_read_only_store_leaves_the_old_credential() {
+    if !is_root("a_read_only_store_leaves_the_old_credential") {
+        return;
+    }
+    on_a_file_system_of_its_own("read-only");
+}
+
+/// A process whose directory is on a small file system that no other process sees.
+fn on_a_file_system_of_its_own(role: &str) {
     let root = tempfile::tempdir().unwrap();
     let mount = format!(
         "mount -t tmpfs -o size=64k,mode=0700 tmpfs {}",
@@ -313,7 +327,7 @@ fn a_full_disk_leaves_the_old_credential_and_stops_no_logout() {
     let in_private = format!(
         "[ -n \"$PRIVATE\" ] || PRIVATE=1 exec unshare -m --propagation private sh -c '{mount} && exec \"$0\" \"$@\"' \"$0\" \"$@\""
     );
-    let mut process = Process::start_after(&in_private, "full disk", root.path());
+    let mut process = Process::start_after(&in_private, role, root.path());
     assert_eq!(process.line(), "done");
     process.finish();
     assert_eq!(
@@ -321,6 +335,45 @@ fn a_full_disk_leaves_the_old_credential_and_stops_no_logout() {
         0,
         "the mount was not private"
     );
+}
+
+fn read_only(root: &Path) {
+    let (credentials, sessions) = open(root, FilePermissions::default());
+    let path = publish_anew(root).unwrap();
+    let (session, _) = sessions.create(&web_user("alice"), &alice(), IDLE, *NOW).unwrap();
+    let before = (fs::read(&path).unwrap(), files(&root.join("credentials")));
+    let remount = |options: &str| {
+        let mut mount = Command::new("mount");
+        assert!(mount.args(["-o", options]).arg(root).status().unwrap().success());
+    };
+    remount("remount,ro");
+    let found = credentials.lookup(
+        &alice(),
+        &record("alice").origin,
+        &Method::ALL,
+        Duration::ZERO,
+        *NOW,
+    );
+    assert!(
+        matches!(found, Ok(Lookup::Good(_))),
+        "what is there serves: {found:?}"
+    );
+    for error in [
+        turn(&credentials, soon()).map(|_| ()).unwrap_err(),
+        sessions
+            .create(&web_user("alice"), &alice(), IDLE, *NOW)
+            .map(|_| ())
+            .unwrap_err(),
+        sessions.end(&session).map(|_| ()).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("Read-only file system"), "{error}");
+    }
+    remount("remount,rw");
+    assert_eq!(
+        (fs::read(&path).unwrap(), files(&root.join("credentials"))),
+        before
+    );
+    say("done");
 }
 
 fn full_disk(root: &Path) {
