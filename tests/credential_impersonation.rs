@@ -5,13 +5,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::json;
 use testbed::PrivateDirectory;
 use testbed::application::Seen;
 use testbed::browser::{Browser, Request, Response};
 use testbed::openid_provider::OpenIdUser;
-use testbed::site::{AppServer, PASSWORD, Site, SiteBuilder};
+use testbed::site::{AppServer, PASSWORD, Site, SiteBuilder, USER};
 use url::Url;
 
 const PASSWORD_OF_THE_WRITER: &str = "of-the-writer";
@@ -187,5 +187,46 @@ fn nobody_offers_downloads_there() -> Result<()> {
         "AllowOverride lets an .htaccess file change headers (FileInfo)",
         Duration::from_secs(5),
     )?;
+    Ok(())
+}
+
+/// `alice` of one realm is not `alice` of another.
+#[test]
+fn nobody_is_of_another_realm_there() -> Result<()> {
+    const IN_A_REALM: &str = "alice@example.edu";
+    const IN_ANOTHER: &str = "alice@other.edu";
+    let site = Site::builder()
+        .user(IN_A_REALM, PASSWORD)
+        .user(IN_ANOTHER, PASSWORD)
+        .realm("example.edu");
+    let places = "<Location /app>\nPubcookieStripRealm On\n</Location>\n\
+                  <Location /files>\nAuthType webiso\nPubcookieAppID demo\nPubcookieStripRealm On\n</Location>\n\
+                  <Location /files/show.cgi/required>\nRequire myproxy-credential\n</Location>";
+    let files = Files::start(site, "AllowOverride FileInfo", places)?;
+    let log_in = |user, path| {
+        let browser = files.site.browser()?;
+        let page = files
+            .site
+            .log_in_as(&browser, &files.site.url(path), user, PASSWORD)?;
+        anyhow::Ok((browser, page))
+    };
+    Seen::in_page(&log_in(IN_A_REALM, "/app")?.1.body)?.credential()?;
+    let others = [IN_ANOTHER, USER].map(|user| log_in(user, "/files/show.cgi"));
+    for line in [
+        "SetEnv REMOTE_REALM example.edu",
+        "SetEnvIf Host . REMOTE_REALM=example.edu",
+        "RewriteEngine On\nRewriteRule ^ - [E=REMOTE_REALM:example.edu]",
+    ] {
+        files.htaccess(line)?;
+        for other in &others {
+            let (browser, _) = other.as_ref().map_err(|error| anyhow!("{error:#}"))?;
+            let page = browser.get(&files.site.url("/files/show.cgi"))?;
+            let seen = Seen::in_page(&page.body).with_context(|| page.story())?;
+            assert_eq!(seen.variable("REMOTE_USER"), Some(USER));
+            ensure!(seen.credential.is_none(), "{line}: {:?}", seen.environment);
+            let page = browser.get(&files.site.url("/files/show.cgi/required"))?;
+            ensure!(page.status == 403, "{line}: {}", page.story());
+        }
+    }
     Ok(())
 }

@@ -14,6 +14,8 @@ pub enum Order {
     BeforeReallyFirst,
     /// Before all others.
     ReallyFirst,
+    /// Before all but those: mod_rewrite among others comes later.
+    AfterReallyFirst,
     /// Early.
     First,
     /// Where most stand.
@@ -29,6 +31,7 @@ impl Order {
         let number = match self {
             Order::BeforeReallyFirst => ffi::APR_HOOK_REALLY_FIRST - 10,
             Order::ReallyFirst => ffi::APR_HOOK_REALLY_FIRST,
+            Order::AfterReallyFirst => ffi::APR_HOOK_REALLY_FIRST + 1,
             Order::First => ffi::APR_HOOK_FIRST as i32,
             Order::Middle => ffi::APR_HOOK_MIDDLE as i32,
             Order::AfterMiddle => ffi::APR_HOOK_MIDDLE as i32 + 1,

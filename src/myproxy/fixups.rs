@@ -17,6 +17,8 @@ use crate::httpd::{Outcome, Request};
 pub struct RequestState {
     /// What was decided about its credential.
     pub verdict: OnceCell<Verdict>,
+    /// The realm that authentication has said, where it said any.
+    pub realm: OnceCell<Option<String>>,
     /// The sessions that the client's cookies name.
     pub identifiers: OnceCell<Vec<SessionId>>,
     /// The session that this request began.

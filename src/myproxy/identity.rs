@@ -6,7 +6,7 @@ use myproxy_client::UserName;
 use super::MyProxy;
 use super::config::{DirectoryConfig, ServerConfig};
 use super::shortfall::{Class, Shortfall};
-use crate::httpd::Request;
+use crate::httpd::{Outcome, Request};
 
 /// Whose credential it is, and under which name it is kept.
 pub struct Identity {
@@ -86,12 +86,29 @@ fn realm(request: &Request<'_>, authentication_type: &str) -> Option<String> {
     let by_password = ["Basic", "Digest", "Form"]
         .iter()
         .any(|name| name.eq_ignore_ascii_case(authentication_type));
-    let realm = if by_password {
-        request.authentication_realm()
-    } else {
-        request.environment().get_str("REMOTE_REALM")
-    };
-    realm.map(str::to_owned)
+    if by_password {
+        return request.authentication_realm().map(str::to_owned);
+    }
+    let noted = request
+        .known_state::<MyProxy>()
+        .and_then(|state| state.realm.get().cloned());
+    noted.unwrap_or_else(|| remote_realm(request))
+}
+
+/// `fixups`, before mod_rewrite and mod_env, by which an .htaccess file could name another realm: what authentication
+/// says counts.
+pub fn note_realm(request: &Request<'_>) -> Outcome {
+    let wants_credential = request
+        .directory_config::<MyProxy>()
+        .is_some_and(DirectoryConfig::credential);
+    if wants_credential {
+        let _ = request.state::<MyProxy>().realm.set(remote_realm(request));
+    }
+    Outcome::Declined
+}
+
+fn remote_realm(request: &Request<'_>) -> Option<String> {
+    request.environment().get_str("REMOTE_REALM").map(str::to_owned)
 }
 
 fn myproxy_user(

@@ -77,6 +77,7 @@ impl Module for MyProxy {
         hooks.post_read_request(Order::First, logout::at_the_server);
         hooks.access_checker(Order::First, logout::in_this_place);
         hooks.auth_checker(Order::ReallyFirst, authorization::auth_checker);
+        hooks.fixups(Order::AfterReallyFirst, identity::note_realm);
         hooks.fixups(Order::AfterMiddle, fixups::fixups);
         hooks.handler(Order::Middle, download::handler);
     }

@@ -120,6 +120,7 @@ pub fn accept(
             granting_cookie,
         },
     );
+    realms::remove_headers(request);
     realms::show(request);
     Outcome::Ok
 }
