@@ -11,7 +11,7 @@ use testbed::application::Seen;
 use testbed::browser::Browser;
 use testbed::httpd::Mpm;
 use testbed::relay::Relay;
-use testbed::site::{AppServer, Site, SiteBuilder, USER};
+use testbed::site::{AppServer, PASSWORD, Site, SiteBuilder, USER};
 use testbed::{Clock, wait_until};
 
 /// A credential lasts an hour, and is due with less than half of it left.
@@ -173,5 +173,39 @@ fn nothing_comes_back_after_a_logout() -> Result<()> {
     };
     ensure!(wait_until(PATIENCE, all_is_over), "{}", site.httpd.log().text());
     assert_eq!(site.stored_credentials()?, [""; 0]);
+    Ok(())
+}
+
+/// The administrator has named another server since: what the old one gave is none of its business.
+#[test]
+fn no_other_server_renews_what_one_gave() -> Result<()> {
+    let (clock, relay) = (Clock::new()?, Relay::start()?);
+    let builder = Site::builder()
+        .trusted_retriever()
+        .user("bob", PASSWORD)
+        .configuration("MyProxySweepInterval 1");
+    let site = site(builder, &clock, &relay)?;
+    site.log_in(&site.browser()?, "/app")?;
+    let before = fs::read(file(&site))?;
+
+    let configuration = site.directory().join("httpd.conf");
+    let (old, new) = (
+        format!("MyProxyServer localhost:{}", relay.port()),
+        format!("MyProxyServer 127.0.0.1:{}=localhost", relay.port()),
+    );
+    let text = fs::read_to_string(&configuration)?;
+    ensure!(text.contains(&old));
+    fs::write(&configuration, text.replace(&old, &new))?;
+    site.httpd.graceful_restart()?;
+    site.log_in_as(&site.browser()?, &site.url("/app"), "bob", PASSWORD)?;
+    let of_bob = || fs::read(site.credential_directory().join("bob"));
+    let of_bob_before = of_bob()?;
+
+    // Both are due. One thread renews them, in the order of their names.
+    clock.set_ahead(UNTIL_DUE)?;
+    let is_renewed = || of_bob().is_ok_and(|now| now != of_bob_before);
+    ensure!(wait_until(PATIENCE, is_renewed), "{}", site.httpd.log().text());
+    ensure!(fs::read(file(&site))? == before, "the other server renewed it");
+    assert_eq!(site.myproxy.issued()?, 3);
     Ok(())
 }

@@ -119,8 +119,8 @@ impl Job {
 }
 
 /// Asks for a new credential with our certificate. A server to which we are a trusted retriever gives one for it; one to
-/// which we are a renewer has the old credential prove itself besides. `None` where it is not the time, or the old one
-/// has gone meanwhile.
+/// which we are a renewer has the old credential prove itself besides. `None` where it is not the time or the server, or
+/// the old one has gone meanwhile.
 fn renew(
     running: &Running,
     turn: &Logon<'_>,
@@ -131,6 +131,10 @@ fn renew(
     let Some(certificate) = &running.certificate else {
         return Ok(None);
     };
+    // What another server gave, before this one was configured, shows nothing to this one.
+    if origin.servers != running.asking.servers {
+        return Ok(None);
+    }
     if running.credentials.pause(origin, SystemTime::now())?.is_some() {
         return Ok(None);
     }
