@@ -26,6 +26,7 @@ fn site(method: LoginMethod) -> SiteBuilder {
              <Location /deny/told>\nErrorDocument 403 /deny/told\n</Location>\n\
              <Location /required>\nAuthType webiso\nPubcookieAppID demo\nMyProxyCredential On\n\
              Require myproxy-credential\nMyProxyOnMissing login\n{TOLD}\n</Location>\n\
+             <Location /required/logout>\nMyProxyLogoutURI ^/required/logout\n</Location>\n\
              <Location /refused>\nAuthType webiso\nRequire valid-user\nPubcookieAppID demo\nMyProxyCredential On\n\
              MyProxyUser bob\nMyProxyOnMissing login\n{TOLD}\n</Location>\n\
              <Location /basic>\nMyProxyOnMissing login\nErrorDocument 403 /told\n</Location>"
@@ -102,6 +103,11 @@ fn who_is_logged_in_without_a_credential_gets_one_by_a_trip_to_the_login_server(
             (seen.variable("REQUEST_METHOD"), seen.body.as_str()),
             (Some("POST"), "job=run&n=3")
         );
+
+        // Who logs out is not sent to log in, even where the address lies in a place that requires a credential.
+        browser.get(&site.url("/logout"))?;
+        let page = browser.get(&site.url("/required/logout"))?;
+        ensure!(page.status == 403 && trips(&page) == 0, "{}", page.story());
 
         // What cannot be carried is told so, and no mark keeps the next page from logging in.
         browser.get(&site.url("/logout"))?;

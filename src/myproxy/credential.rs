@@ -27,7 +27,7 @@ impl Verdict {
     pub fn on(request: &Request<'_>, place: &DirectoryConfig) -> Self {
         let logged_out = request.first().state::<MyProxy>().logged_out.get();
         let wanted = if logged_out {
-            Err(Shortfall::new(Class::None, "this request logged the user out"))
+            Err(Shortfall::logged_out())
         } else {
             Wanted::of(request, place)
         };
@@ -42,9 +42,7 @@ impl Verdict {
             },
         }
     }
-}
 
-impl Verdict {
     /// What was decided while the user was authenticated.
     pub fn without_credential(wanted: &Wanted<'_>, shortfall: Shortfall) -> Self {
         Verdict {

@@ -10,7 +10,7 @@ use pubcookie_protocol::{cookie_header, script_request};
 
 use super::config::DirectoryConfig;
 use super::shortfall::{Class, Shortfall};
-use super::{log, meeting, session_cookie};
+use super::{MyProxy, log, meeting, session_cookie};
 use crate::httpd::{Outcome, Request};
 
 /// For how long a browser is not sent again, in seconds.
@@ -18,7 +18,9 @@ const MARK_SECONDS: i64 = 300;
 
 /// Sends the user to log in, or answers 401 where a script asked. `None` where a login would be of no use.
 pub fn start(request: &Request<'_>, place: &DirectoryConfig, shortfall: &Shortfall) -> Option<Outcome> {
-    let would_help = matches!(shortfall.class, Class::None | Class::Expired);
+    // Who logs out wants no login.
+    let logged_out = request.first().state::<MyProxy>().logged_out.get();
+    let would_help = matches!(shortfall.class, Class::None | Class::Expired) && !logged_out;
     if !would_help || !place.methods().contains(&Method::Cookie) {
         return None;
     }
