@@ -22,6 +22,7 @@ mod module;
 mod mutex;
 mod nested_configuration;
 mod optional;
+mod overrides;
 mod pool;
 mod provider;
 mod request;
