@@ -155,7 +155,9 @@ impl From<credential_store::Error> for Shortfall {
                 Shortfall::new(Class::None, "the session ended while the logon was under way")
             }
             Error::Busy { .. } => Shortfall::not_asked("another logon of this user took too long; try again"),
-            error @ Error::MyProxyUserTaken { .. } => Shortfall::new(Class::Refused, error),
+            error @ (Error::MyProxyUserTaken { .. } | Error::EndsEarlier) => {
+                Shortfall::new(Class::Refused, error)
+            }
             error => Shortfall::new(Class::Store, error),
         }
     }

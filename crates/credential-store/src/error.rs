@@ -133,6 +133,9 @@ pub enum Error {
         /// The user name at the MyProxy server.
         myproxy_user: String,
     },
+    /// What a renewal brought ends before the credential that it was to replace.
+    #[error("the renewed credential would end before the old one, which stays")]
+    EndsEarlier,
     /// The session for which something was to be stored has ended, or never was.
     #[error("the session has ended")]
     SessionEnded,

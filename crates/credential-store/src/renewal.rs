@@ -112,7 +112,7 @@ impl Logon<'_> {
     /// whoever erases it comes later, and erases the new one.
     ///
     /// # Errors
-    /// [`Error::NotACredential`], [`Error::Busy`], [`Error::Io`].
+    /// [`Error::NotACredential`], [`Error::EndsEarlier`], [`Error::Busy`], [`Error::Io`].
     pub fn renew(
         &self,
         old: &DueCredential,
@@ -120,6 +120,9 @@ impl Logon<'_> {
         now: SystemTime,
     ) -> Result<Option<Certificate>, Error> {
         let certificate = Certificate::read_with_key(pem).map_err(Error::NotACredential)?;
+        if certificate.expires < old.certificate.expires {
+            return Err(Error::EndsEarlier);
+        }
         let store = self.store();
         store.directory().verify()?;
         let new_credential = self.write_credential(pem)?;

@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{COOKIE, HOUR, NOW, Stores, credential, new_credential, record, soon};
-use credential_store::{Lookup, Method, NewCredential, Renewal, SessionId};
+use credential_store::{Error, Lookup, Method, NewCredential, Renewal, SessionId};
 
 const RENEWAL: Renewal = Renewal {
     seconds_left: 600,
@@ -98,6 +98,20 @@ fn a_later_login_is_not_replaced() {
     let before = std::fs::read(&path).unwrap();
     assert!(turn.renew(&old, &new_pem(), *NOW + ALMOST).unwrap().is_none());
     assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+/// The old one serves until its end, whatever the server gives.
+#[test]
+fn one_that_would_end_earlier_does_not_take_its_place() {
+    let stores = Stores::new();
+    logged_on(&stores);
+    let turn = stores.credentials.logon(&stores.name("alice"), soon()).unwrap();
+    let old = turn.due(*NOW + ALMOST).unwrap().unwrap();
+    let shorter = credential("alice", *NOW + HOUR - Duration::from_secs(1));
+    let error = turn.renew(&old, &shorter, *NOW + ALMOST).unwrap_err();
+    assert!(matches!(error, Error::EndsEarlier), "{error}");
+    let there = std::fs::read(stores.credentials.path(&stores.name("alice"))).unwrap();
+    assert_eq!(there, *old.pem);
 }
 
 /// From then on its MyProxy user is free for another web user.
