@@ -42,7 +42,7 @@ fn certificate(key: &PKey<Private>, usage: &ExtendedKeyUsage, days: (i64, i64)) 
     let day = |days: i64| Asn1Time::from_unix(i64::try_from(now).unwrap_or(0) + days * 86_400);
     let mut builder = X509::builder()?;
     builder.set_version(2)?;
-    builder.set_serial_number(&BigNum::from_u32(1)?.to_asn1_integer()?.as_ref())?;
+    builder.set_serial_number(BigNum::from_u32(1)?.to_asn1_integer()?.as_ref())?;
     builder.set_subject_name(&name)?;
     builder.set_issuer_name(&name)?;
     builder.set_pubkey(key)?;
