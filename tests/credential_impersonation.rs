@@ -230,3 +230,34 @@ fn nobody_is_of_another_realm_there() -> Result<()> {
     }
     Ok(())
 }
+
+/// Who has a browser's cookies is its user.
+#[test]
+fn nobody_sees_cookies_there() -> Result<()> {
+    let place = "<Location /files>\nAuthType webiso\nPubcookieAppID demo\nRequire valid-user\n</Location>";
+    let files = Files::start(Site::builder(), "AllowOverride FileInfo", place)?;
+    let browser = files.site.browser()?;
+    files.site.log_in(&browser, "/files/show.cgi")?;
+    for line in [
+        "SetEnvIf Cookie (.*) SEEN=$1",
+        "RewriteEngine On\nRewriteCond %{HTTP_COOKIE} (.*)\nRewriteRule ^ - [E=SEEN:%1]",
+    ] {
+        files.htaccess(line)?;
+        let page = browser.get(&files.site.url("/files/show.cgi"))?;
+        let seen = Seen::in_page(&page.body).with_context(|| page.story())?;
+        let header = seen
+            .variable("SEEN")
+            .with_context(|| format!("{line}: no Cookie header"))?;
+        let secret = browser.cookies();
+        let secret = secret
+            .iter()
+            .filter(|cookie| cookie.name == "MM_SESSION" || cookie.name.contains("pubcookie"));
+        let mut hidden = 0;
+        for cookie in secret {
+            ensure!(!header.contains(&cookie.value), "{line}: {header}");
+            hidden += 1;
+        }
+        ensure!(hidden >= 2 && header.contains("XXXX"), "{line}: {header}");
+    }
+    Ok(())
+}

@@ -9,7 +9,7 @@ use super::config::DirectoryConfig;
 use super::credential::Verdict;
 use super::pass_phrase::Checked;
 use super::shortfall::{Class, Shortfall};
-use super::{MyProxy, environment, header, log, on_missing, session_cookie};
+use super::{MyProxy, environment, header, log, on_missing};
 use crate::httpd::{Outcome, Request};
 
 /// What the module remembers of a request.
@@ -53,13 +53,9 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
     if let Some(state) = request.known_state::<MyProxy>() {
         state.refused.take();
     }
-    // Also where nothing is wanted: a place before this one may have exported something, and the session cookie is
-    // no application's.
+    // Also where nothing is wanted: a place before this one may have exported something.
     if place.credential() || request.origin().is_some() {
         environment::remove_foreign(request, place);
-    }
-    if request.headers().get("Cookie").is_some() {
-        session_cookie::hide(request, config);
     }
     if let Some(shortfall) = on_missing::told_of(request) {
         // The page that tells of it gets no other credential.

@@ -75,6 +75,7 @@ impl Module for MyProxy {
         hooks.child_init(renewal::start);
         hooks.post_read_request(Order::ReallyFirst, header::at_the_server);
         hooks.post_read_request(Order::First, logout::at_the_server);
+        hooks.post_perdir_config(Order::ReallyFirst, session_cookie::hide);
         hooks.access_checker(Order::First, logout::in_this_place);
         hooks.auth_checker(Order::ReallyFirst, authorization::auth_checker);
         hooks.fixups(Order::AfterReallyFirst, identity::note_realm);

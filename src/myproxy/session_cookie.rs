@@ -5,7 +5,7 @@ use pubcookie_protocol::cookie_header;
 
 use super::MyProxy;
 use super::config::{ServerConfig, SessionCookie};
-use crate::httpd::Request;
+use crate::httpd::{Outcome, Request};
 
 /// Gives the browser the cookie of a session.
 pub fn set(request: &Request<'_>, config: &ServerConfig, id: &SessionId) {
@@ -34,8 +34,19 @@ pub fn identifiers<'r>(request: &Request<'r>, config: &ServerConfig) -> &'r [Ses
     })
 }
 
-/// Hides the session cookie from the application, which could pretend to the user with it.
-pub fn hide(request: &Request<'_>, config: &ServerConfig) {
+/// `post_perdir_config`: hides the session cookie from the application, which could pretend to the user with it, and before
+/// that from the modules that an .htaccess file configures (mod_setenvif, mod_rewrite).
+pub fn hide(request: &Request<'_>) -> Outcome {
+    let config = request.server_config::<MyProxy>();
+    if let Some(config) = config.filter(|config| config.asking.get().is_some())
+        && request.headers().get("Cookie").is_some()
+    {
+        hide_as_configured(request, config);
+    }
+    Outcome::Declined
+}
+
+fn hide_as_configured(request: &Request<'_>, config: &ServerConfig) {
     identifiers(request, config);
     let SessionCookie { name, .. } = config.settings.session_cookie();
     let is_ours = |cookie: &[u8]| cookie == name.as_bytes();

@@ -144,8 +144,7 @@ fn go_on_without_user(request: &Request<'_>) -> Outcome {
     Outcome::Ok
 }
 
-/// The hook, for every request: the application sees no user rather than a blank one, and no cookie of ours, whoever
-/// protects its place.
+/// The hook, for every request: the application sees no user rather than a blank one.
 pub fn fixups(request: &Request<'_>) -> Outcome {
     if state::is_answered(request) {
         return Outcome::Done;
@@ -162,10 +161,16 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
         realms::remove_headers(request);
         realms::show(request);
     }
-    if request
+    Outcome::Declined
+}
+
+/// The hook, for every request: no application sees a cookie of ours, whoever protects its place, and no module that an
+/// .htaccess file configures.
+pub fn hide_cookies(request: &Request<'_>) -> Outcome {
+    let hides = request
         .server_config::<Pubcookie>()
-        .is_some_and(ServerConfig::hides_cookies)
-    {
+        .is_some_and(ServerConfig::hides_cookies);
+    if hides {
         answer::hide_cookies(request);
     }
     Outcome::Declined

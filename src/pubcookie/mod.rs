@@ -58,11 +58,12 @@ impl Module for Pubcookie {
         hooks.translate_name(Order::ReallyFirst, reply::claim);
         // Before others look at what the place says.
         hooks.post_perdir_config(Order::ReallyFirst, on_demand::apply);
+        // Before mod_setenvif and mod_rewrite, which could hand cookies on.
+        hooks.post_perdir_config(Order::AfterReallyFirst, authenticate::hide_cookies);
         // Before mod_access_compat, which `Satisfy any` may overrule.
         hooks.access_checker(Order::First, end_session::access_checker);
         // Before others, so that PubcookieAuthType beside another AuthType is told.
         hooks.check_authn(Order::First, authenticate::check_authn);
-        // Before mod_rewrite, which could hand cookies on.
         hooks.fixups(Order::ReallyFirst, authenticate::fixups);
         hooks.handler(Order::ReallyFirst, end_session::handler);
         hooks.handler(Order::Middle, login::handler);
