@@ -88,7 +88,8 @@ fn a_panic_about_an_authorization_lets_nobody_in() -> Result<()> {
              MyProxyCredential On\n<RequireAll>\nRequire valid-user\n{requirements}\n</RequireAll>\n</Location>\n"
         )
     };
-    let places = place("/demanded", "Require myproxy-credential") + &place("/negated", "Require not myproxy-credential");
+    let places = place("/demanded", "Require myproxy-credential")
+        + &place("/negated", "Require not myproxy-credential");
     for callback in ["authorization provider", "auth_checker"] {
         let mut site = Site::builder()
             .app_server(AppServer::new("app").configuration(&places))
@@ -99,7 +100,11 @@ fn a_panic_about_an_authorization_lets_nobody_in() -> Result<()> {
         for path in ["/demanded", "/negated"] {
             let request = testbed::browser::Request::get(site.url(path).parse()?)
                 .header("Authorization", &format!("Basic {credentials}"));
-            assert_eq!(site.browser()?.exchange(&request)?.status, 500, "{callback}, {path}");
+            assert_eq!(
+                site.browser()?.exchange(&request)?.status,
+                500,
+                "{callback}, {path}"
+            );
         }
         log.wait_for(&format!("internal error in {callback}"), Duration::from_secs(5))?;
         ensure!(site.httpd.is_running(), "{callback}: httpd has ended");
