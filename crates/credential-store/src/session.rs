@@ -14,7 +14,8 @@ use crate::credential::CHANGE_PATIENCE;
 use crate::directory::Directory;
 use crate::file::{self, Contents, Stamp};
 use crate::lock::{Lock, Range};
-use crate::remembered::Remembered;
+use crate::remembered::{Remembered, Seen};
+use crate::session_file::SessionFile;
 pub(crate) use crate::session_file::{Change, Live, Loaded, is_session_name};
 use crate::unix_time::{self, age};
 use crate::{CredentialName, Error, PendingCookie, ProofDigest, SessionId, WebUser};
@@ -38,25 +39,24 @@ pub enum SessionLookup {
 /// A live session, as it was when it was read.
 #[derive(Clone, Debug)]
 pub struct Session {
-    file_name: String,
+    file: Arc<SessionFile>,
     last_used: SystemTime,
-    content: Arc<Live>,
 }
 
 impl Session {
     /// Whose it is.
     pub fn web_user(&self) -> &WebUser {
-        &self.content.web_user
+        &self.file.content.web_user
     }
 
     /// The credential that it uses.
     pub fn credential(&self) -> &CredentialName {
-        &self.content.credential
+        &self.file.content.credential
     }
 
     /// When it was made.
     pub fn created(&self) -> SystemTime {
-        self.content.created
+        self.file.content.created
     }
 
     /// When it was last used, a twentieth of the idle time back at most.
@@ -67,17 +67,17 @@ impl Session {
     /// The granting cookie that waits for another try, until it is [`PENDING_MAX_AGE`](crate::PENDING_MAX_AGE)
     /// old. `id` must be this session's: it is what opens the seal.
     pub fn pending(&self, id: &SessionId, now: SystemTime) -> Option<Zeroizing<Vec<u8>>> {
-        self.content.pending.as_ref()?.open(id, now)
+        self.file.content.pending.as_ref()?.open(id, now)
     }
 
     /// When the granting cookie that waits was made, by the login server's clock.
     pub fn pending_since(&self) -> Option<SystemTime> {
-        Some(self.content.pending.as_ref()?.created)
+        Some(self.file.content.pending.as_ref()?.created)
     }
 
     /// The last logon of this session that failed.
     pub fn last_failure(&self) -> Option<&Failure> {
-        self.content.last_failure.as_ref()
+        self.file.content.last_failure.as_ref()
     }
 
     /// The failure of a logon with the same proof that happened at or after `since`: the answer for a request
@@ -92,6 +92,15 @@ impl Session {
     pub fn failure_that_lasts(&self, proof: &ProofDigest, now: SystemTime) -> Option<&Failure> {
         self.last_failure()
             .filter(|failure| failure.proof == *proof && now < failure.until)
+    }
+}
+
+impl Seen {
+    fn session(self) -> Session {
+        Session {
+            last_used: self.stamp.modified(),
+            file: self.file,
+        }
     }
 }
 
@@ -198,25 +207,22 @@ impl SessionStore {
         idle: Duration,
         now: SystemTime,
     ) -> Result<(SessionId, Session), Error> {
-        let content = Arc::new(Live {
+        let content = Live {
             web_user: web_user.clone(),
             credential,
             created: now,
             idle_seconds: idle.as_secs(),
             pending: None,
             last_failure: None,
-        });
-        let file_name = id.file_name();
-        let change = self.change(&file_name)?;
+        };
+        let name = id.file_name();
+        let change = self.change(&name)?;
         change.write(&content, now)?;
-        Ok((
-            id,
-            Session {
-                file_name,
-                last_used: now,
-                content,
-            },
-        ))
+        let session = Session {
+            file: Arc::new(SessionFile { name, content }),
+            last_used: now,
+        };
+        Ok((id, session))
     }
 
     /// The session that a cookie names, if it is `web_user`'s and was used within `idle`.
@@ -232,16 +238,11 @@ impl SessionStore {
         idle: Duration,
         now: SystemTime,
     ) -> Result<SessionLookup, Error> {
-        let file_name = id.file_name();
-        Ok(match self.look(&file_name)? {
+        Ok(match self.look(id)? {
             None => SessionLookup::Unknown,
-            Some((_, last_used)) if age(last_used, now) >= idle => SessionLookup::Idle,
-            Some((content, _)) if content.web_user != *web_user => SessionLookup::OtherUser,
-            Some((content, last_used)) => SessionLookup::Live(Session {
-                file_name,
-                last_used,
-                content,
-            }),
+            Some(session) if age(session.last_used, now) >= idle => SessionLookup::Idle,
+            Some(session) if session.web_user() != web_user => SessionLookup::OtherUser,
+            Some(session) => SessionLookup::Live(session),
         })
     }
 
@@ -255,7 +256,7 @@ impl SessionStore {
             return Ok(());
         }
         // The time of the file is the time of the last use. To set it makes no file, so it needs no lock.
-        file::touch(&self.directory, &session.file_name, now)
+        file::touch(&self.directory, &session.file.name, now)
     }
 
     /// Keeps a granting cookie, sealed, for another try. `created` is when the login server made it.
@@ -302,6 +303,7 @@ impl SessionStore {
         match change.load()? {
             Loaded::Live(session, _) => {
                 let ended = change.end(session)?;
+                self.remembered.forget(id);
                 self.directory.sync()?;
                 Ok(Some(ended))
             }
@@ -354,22 +356,31 @@ impl SessionStore {
         )
     }
 
-    /// A live session, and the time of its last use. It is read only where the file has changed since it was read last.
-    fn look(&self, file_name: &str) -> Result<Option<(Arc<Live>, SystemTime)>, Error> {
-        let Some(stamp) = file::stamp(&self.directory, file_name)? else {
-            self.remembered.forget(file_name);
+    /// A live session. It is read only where the file has changed since it was read last.
+    fn look(&self, id: &SessionId) -> Result<Option<Session>, Error> {
+        let name = match self.remembered.recall(id) {
+            None => id.file_name(),
+            Some(seen) => match file::stamp(&self.directory, &seen.file.name)? {
+                Some(stamp) if stamp == seen.stamp => return Ok(Some(seen.session())),
+                Some(_) => seen.file.name.clone(),
+                None => {
+                    self.remembered.forget(id);
+                    return Ok(None);
+                }
+            },
+        };
+        let Some((stamp, Some(content))) = self.read(&name)? else {
             return Ok(None);
         };
-        if let Some(session) = self.remembered.recall(file_name, stamp) {
-            return Ok(Some((session, stamp.modified())));
-        }
-        // The stamp of what is read now, not of what was there above.
-        let Some((stamp, Some(session))) = self.read(file_name)? else {
-            return Ok(None);
+        let seen = Seen {
+            stamp,
+            file: Arc::new(SessionFile {
+                name,
+                content: *content,
+            }),
         };
-        let session = Arc::from(session);
-        self.remembered.remember(file_name, stamp, &session);
-        Ok(Some((session, stamp.modified())))
+        self.remembered.remember(id, seen.clone());
+        Ok(Some(seen.session()))
     }
 
     pub(crate) fn load(&self, file_name: &str) -> Result<Loaded, Error> {

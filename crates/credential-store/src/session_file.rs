@@ -75,6 +75,13 @@ pub(crate) enum Loaded {
     Malformed(SystemTime),
 }
 
+/// A session's file.
+#[derive(Debug)]
+pub(crate) struct SessionFile {
+    pub(crate) name: String,
+    pub(crate) content: Live,
+}
+
 /// The content of a session's file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Live {

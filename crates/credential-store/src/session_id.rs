@@ -1,5 +1,7 @@
 //! The identifier of a session: the browser has it, the disk never does.
 
+use std::hash::{Hash, Hasher};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
@@ -70,6 +72,21 @@ impl SessionId {
             .expand(purpose.as_bytes(), &mut *key)
             .expect("HKDF-SHA256 yields up to 8160 bytes, and 32 are asked for");
         key
+    }
+}
+
+/// In constant time: an identifier that is guessed does not show how much of it is right.
+impl PartialEq for SessionId {
+    fn eq(&self, other: &Self) -> bool {
+        openssl::memcmp::eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for SessionId {}
+
+impl Hash for SessionId {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.hash(hasher);
     }
 }
 
