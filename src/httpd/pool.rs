@@ -56,6 +56,20 @@ impl<'p> Pool<'p> {
         // SAFETY: the pool lives; APR copies so many bytes, and sets a NUL behind them.
         unsafe { ffi::apr_pstrmemdup(self.raw(), value.as_ptr().cast(), value.len()) }
     }
+
+    /// The same of two strings in one.
+    pub(super) fn copy_joined(self, first: &str, second: &str) -> *mut c_char {
+        // SAFETY: the pool lives, and APR ends the process where it has no memory: there is room for both and a NUL.
+        unsafe {
+            let room = ffi::apr_palloc(self.raw(), (first.len() + second.len() + 1) as ffi::apr_size_t);
+            let room = room.cast::<u8>();
+            room.copy_from_nonoverlapping(first.as_ptr(), first.len());
+            room.add(first.len())
+                .copy_from_nonoverlapping(second.as_ptr(), second.len());
+            room.add(first.len() + second.len()).write(0);
+            room.cast()
+        }
+    }
 }
 
 unsafe extern "C" fn drop_owned<T>(value: *mut c_void) -> ffi::apr_status_t {

@@ -73,6 +73,17 @@ impl<'r> Table<'r> {
         unsafe { ffi::apr_table_setn(self.raw.as_ptr(), pool.copy(name), pool.copy(value)) }
     }
 
+    /// Gives this one value to a name, and to the same behind a prefix.
+    pub fn set_also_behind(self, prefix: &str, name: &str, value: impl AsRef<[u8]>) {
+        let pool = self.pool();
+        let (value, prefixed) = (pool.copy(value), pool.copy_joined(prefix, name));
+        // SAFETY: as in `set`. What is behind the prefix ends with the same NUL.
+        unsafe {
+            ffi::apr_table_setn(self.raw.as_ptr(), prefixed.add(prefix.len()), value);
+            ffi::apr_table_setn(self.raw.as_ptr(), prefixed, value);
+        }
+    }
+
     /// Adds a value beside those that the name has.
     pub fn add(self, name: &str, value: impl AsRef<[u8]>) {
         let pool = self.pool();

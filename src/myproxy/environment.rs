@@ -25,10 +25,7 @@ pub fn export(
     verdict: &Result<credential_store::Credential, Shortfall>,
 ) {
     let environment = request.environment();
-    let set = |name: &str, value: &[u8]| {
-        environment.set(name, value);
-        environment.set(&[AJP, name].concat(), value);
-    };
+    let set = |name: &str, value: &[u8]| environment.set_also_behind(AJP, name, value);
     match verdict {
         Ok(credential) => {
             use std::os::unix::ffi::OsStrExt as _;

@@ -38,7 +38,7 @@ impl Stored {
 
 /// File name of a credential's record.
 pub(crate) fn record_name(name: &CredentialName) -> String {
-    format!("{name}{RECORD_SUFFIX}")
+    [name.as_str(), RECORD_SUFFIX].concat()
 }
 
 /// Whose record a file is, by its name.
