@@ -40,30 +40,40 @@ impl<'r> Table<'r> {
 
     /// Every value of a name, in order.
     pub fn get_all(self, name: &str) -> Vec<&'r CStr> {
-        self.entries()
-            .into_iter()
-            .filter(|(key, _)| is_name(key, name))
-            .map(|(_, value)| value)
+        self.raw_entries()
+            .filter(|entry| entry.name().is_some_and(|key| is_name(key, name)))
+            .filter_map(|entry| entry.value())
             .collect()
     }
 
     /// All names and values, in order.
     pub fn entries(self) -> Vec<(&'r CStr, &'r CStr)> {
-        // SAFETY: a table is an array of entries, which nobody changes before this returns. Its strings live for 'r.
-        unsafe {
-            let array = self.array();
-            let length = usize::try_from((*array).nelts).unwrap_or(0);
-            if length == 0 {
-                return Vec::new();
+        self.raw_entries()
+            .filter_map(|entry| Some((entry.name()?, entry.value()?)))
+            .collect()
+    }
+
+    /// The names that are so, in order: each as often as it stands there.
+    pub fn names(self, are: impl Fn(&[u8]) -> bool) -> Vec<&'r CStr> {
+        self.raw_entries()
+            .filter_map(|entry| entry.name())
+            .filter(|name| are(name.to_bytes()))
+            .collect()
+    }
+
+    /// What stands in the table when it is its turn.
+    fn raw_entries(self) -> impl Iterator<Item = Entry<'r>> {
+        (0..).map_while(move |index| {
+            // SAFETY: a table is an array of so many entries. It may change between two turns: each reads it anew.
+            unsafe {
+                let array = self.array();
+                let entries = (*array).elts.cast::<ffi::apr_table_entry_t>();
+                (index < (*array).nelts).then(|| Entry {
+                    raw: entries.add(usize::try_from(index).unwrap_or(0)).read(),
+                    lifetime: PhantomData,
+                })
             }
-            let entries = std::slice::from_raw_parts((*array).elts.cast::<ffi::apr_table_entry_t>(), length);
-            let entry =
-                |entry: &ffi::apr_table_entry_t| Some((text::borrow(entry.key)?, text::borrow(entry.val)?));
-            // Room for all at once: as many as there are may be there, and each request comes here.
-            let mut found = Vec::with_capacity(length);
-            found.extend(entries.iter().filter_map(entry));
-            found
-        }
+        })
     }
 
     /// Gives a name this one value.
@@ -115,6 +125,24 @@ impl<'r> Table<'r> {
     fn array(self) -> *const ffi::apr_array_header_t {
         // SAFETY: the table lives.
         unsafe { ffi::apr_table_elts(self.raw.as_ptr()) }
+    }
+}
+
+/// A name and its value, whose strings live for `'r`.
+struct Entry<'r> {
+    raw: ffi::apr_table_entry_t,
+    lifetime: PhantomData<&'r ()>,
+}
+
+impl<'r> Entry<'r> {
+    fn name(&self) -> Option<&'r CStr> {
+        // SAFETY: see `Table::get`.
+        unsafe { text::borrow(self.raw.key) }
+    }
+
+    fn value(&self) -> Option<&'r CStr> {
+        // SAFETY: likewise.
+        unsafe { text::borrow(self.raw.val) }
     }
 }
 

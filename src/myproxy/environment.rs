@@ -61,16 +61,12 @@ pub fn remove_foreign(request: &Request<'_>, place: &DirectoryConfig) {
         spellings.any(|name| ours.iter().any(|ours| becomes(name, ours)))
     };
     let environment = request.environment();
-    for (name, _) in environment.entries() {
-        if is_ours(without_redirects(name.to_bytes())) {
-            environment.remove(&name.to_string_lossy());
-        }
+    for name in environment.names(|name| is_ours(without_redirects(name))) {
+        environment.remove(&name.to_string_lossy());
     }
     let headers = request.headers();
-    for (name, _) in headers.entries() {
-        if is_ours(name.to_bytes()) {
-            headers.remove(&name.to_string_lossy());
-        }
+    for name in headers.names(is_ours) {
+        headers.remove(&name.to_string_lossy());
     }
 }
 

@@ -59,10 +59,8 @@ pub fn remove_foreign(request: &Request<'_>, config: &ServerConfig) {
         .collect();
     let is_ours = |name: &[u8]| ours.iter().any(|ours| becomes(name, ours));
     let headers = request.headers();
-    for (name, _) in headers.entries() {
-        if is_ours(name.to_bytes()) {
-            headers.remove(&name.to_string_lossy());
-        }
+    for name in headers.names(is_ours) {
+        headers.remove(&name.to_string_lossy());
     }
     for value in headers.get_all("Connection") {
         let options: Vec<&[u8]> = value.to_bytes().split(|&byte| byte == b',').collect();
