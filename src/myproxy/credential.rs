@@ -4,11 +4,12 @@ use credential_store::{Credential, Method, Origin};
 
 use super::config::DirectoryConfig;
 use super::logon;
+use super::logon::renewal;
 use super::proof::{GrantingCookie, Proof};
 use super::session::{self, OpenSession, Reason};
 use super::shortfall::{Class, Shortfall};
 use super::wanted::{Stored, Wanted};
-use super::{MyProxy, meeting, renewal};
+use super::{MyProxy, meeting};
 use crate::httpd::Request;
 
 /// What was decided about a request.

@@ -1,5 +1,6 @@
 //! The directives of `myproxy_module`.
 
+mod cookie_attributes;
 mod place;
 mod server;
 

@@ -4,12 +4,13 @@ use std::cell::{Cell, OnceCell, RefCell};
 
 use credential_store::SessionId;
 
-use super::authorization::KeptOut;
+use super::application::{environment, header};
 use super::config::DirectoryConfig;
 use super::credential::Verdict;
-use super::pass_phrase::Checked;
+use super::missing::authorization::KeptOut;
+use super::proof::pass_phrase::Checked;
 use super::shortfall::{Class, Shortfall};
-use super::{MyProxy, environment, header, log, on_missing};
+use super::{MyProxy, log, missing};
 use crate::httpd::{Outcome, Request};
 
 /// What the module remembers of a request.
@@ -57,7 +58,7 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
     if place.credential() || request.origin().is_some() {
         environment::remove_foreign(request, place);
     }
-    if let Some(shortfall) = on_missing::told_of(request) {
+    if let Some(shortfall) = missing::told_of(request) {
         // The page that tells of it gets no other credential.
         environment::export(request, place, &Err(shortfall));
         header::export(request, place);
@@ -71,7 +72,7 @@ pub fn fixups(request: &Request<'_>) -> Outcome {
     header::export(request, place);
     match result {
         Ok(_) => Outcome::Declined,
-        Err(shortfall) => on_missing::go_on(request, place, shortfall),
+        Err(shortfall) => missing::go_on(request, place, shortfall),
     }
 }
 

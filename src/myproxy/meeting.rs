@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::config::Forward;
-use super::logout;
+use super::session::logout;
 use crate::httpd::{Hooks, OptionalCookie, OptionalHook, OptionalNotice, Outcome, Request};
 
 /// The verified granting cookie of this request: decrypted, still signed, in base64.

@@ -7,11 +7,11 @@ use credential_store::{CredentialStore, SessionStore};
 use myproxy_client::{Client, Credential, GetRequest, KeyFormat, KeySpec};
 use zeroize::Zeroizing;
 
-use super::key_pool::KeyPool;
-use super::limit::{Limit, Place};
-use super::own_certificate::OwnCertificate;
-use super::proven::ProvenPassPhrases;
-use super::renewal::Renewals;
+use super::logon::key_pool::KeyPool;
+use super::logon::limit::{Limit, Place};
+use super::logon::renewal::Renewals;
+use super::proof::own_certificate::OwnCertificate;
+use super::proof::proven::ProvenPassPhrases;
 use super::shortfall::{Class, Shortfall};
 
 /// What it takes to ask a MyProxy server, and all that a server needs which only checks pass phrases. Made when httpd

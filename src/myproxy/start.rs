@@ -6,15 +6,18 @@ use std::sync::Arc;
 use credential_store::{CredentialStore, Directory, DirectoryPolicy, SessionStore, check_separate};
 use myproxy_client::{Client, ClientOptions, Server, ServerIdentity};
 
+use super::MyProxy;
+use super::config::question::check_extra_params;
+use super::config::renewal_limits;
 use super::config::{DirectoryConfig, ServerConfig, Settings};
-use super::key_pool::KeyPool;
-use super::limit::Limit;
-use super::own_certificate::OwnCertificate;
-use super::proven::ProvenPassPhrases;
-use super::question::check_extra_params;
-use super::renewal::Renewals;
+use super::logon::key_pool::KeyPool;
+use super::logon::limit::Limit;
+use super::logon::renewal;
+use super::logon::renewal::Renewals;
+use super::proof::own_certificate::OwnCertificate;
+use super::proof::proven::ProvenPassPhrases;
 use super::running::{Asking, Running};
-use super::{MyProxy, renewal, renewal_limits, sweep};
+use super::session::sweep;
 use crate::httpd::{self, ChildUser, Setup, SharedNumbers};
 
 /// How many servers and addresses that did not answer all children remember together.

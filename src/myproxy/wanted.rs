@@ -7,9 +7,10 @@ use credential_store::{Credential, CredentialName, Error, Lookup, Method, Sessio
 
 use super::config::{DirectoryConfig, Scope, ServerConfig};
 use super::identity::Identity;
+use super::proof::pass_phrase;
 use super::running::Running;
 use super::shortfall::{Class, Shortfall};
-use super::{MyProxy, htaccess, meeting, pass_phrase, session};
+use super::{MyProxy, htaccess, meeting, session};
 use crate::httpd::Request;
 
 /// All that a decision needs to know.

@@ -8,11 +8,13 @@ use myproxy_client::{CredentialName, Lifetime, VoName};
 use regex::bytes::RegexBuilder;
 
 use crate::httpd::{Arguments, Expression};
+use crate::myproxy::MyProxy;
+use crate::myproxy::application::environment;
+use crate::myproxy::application::header::HeaderName;
+use crate::myproxy::config::renewal_limits;
 use crate::myproxy::config::{
     DirectoryConfig, Forward, OnMissing, SHORTEST_SESSION_IDLE, Scope, ServerConfig,
 };
-use crate::myproxy::header::HeaderName;
-use crate::myproxy::{MyProxy, environment, renewal_limits};
 
 type Result = std::result::Result<(), String>;
 

@@ -6,11 +6,11 @@ use credential_store::FilePermissions;
 use myproxy_client::{KeyFormat, KeySpec, Server, ServerIdentity};
 use nix::unistd::{Group, User};
 
+use super::cookie_attributes;
 use crate::httpd::Arguments;
+use crate::myproxy::config::extra_params::{ExtraParams, NamedServer};
 use crate::myproxy::config::{ServerConfig, SessionCookie, Timeouts};
-use crate::myproxy::cookie_attributes;
-use crate::myproxy::extra_params::{ExtraParams, NamedServer};
-use crate::myproxy::own_certificate::{CertificateKey, Program};
+use crate::myproxy::proof::own_certificate::{CertificateKey, Program};
 
 type Result<T = ()> = std::result::Result<T, String>;
 

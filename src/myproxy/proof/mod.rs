@@ -1,5 +1,9 @@
 //! What a request has to show to the MyProxy server for its user.
 
+pub mod own_certificate;
+pub mod pass_phrase;
+pub mod proven;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,10 +12,10 @@ use granting_cookie::SignedCookie;
 use myproxy_client::{ClientCertificate, PassPhrase};
 use zeroize::Zeroizing;
 
-use super::identity::Identity;
-use super::meeting;
-use super::session::OpenSession;
-use super::shortfall::{Class, Shortfall};
+use crate::myproxy::identity::Identity;
+use crate::myproxy::meeting;
+use crate::myproxy::session::OpenSession;
+use crate::myproxy::shortfall::{Class, Shortfall};
 
 /// One of the proofs that `MyProxyAuthMethod` names.
 pub enum Proof {

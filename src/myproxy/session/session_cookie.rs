@@ -3,9 +3,9 @@
 use credential_store::SessionId;
 use pubcookie_protocol::cookie_header;
 
-use super::MyProxy;
-use super::config::{ServerConfig, SessionCookie};
 use crate::httpd::{Outcome, Request};
+use crate::myproxy::MyProxy;
+use crate::myproxy::config::{ServerConfig, SessionCookie};
 
 /// Gives the browser the cookie of a session.
 pub fn set(request: &Request<'_>, config: &ServerConfig, id: &SessionId) {

@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use credential_store::SweepReport;
 
-use super::config::ServerConfig;
-use super::running::Running;
-use super::{MyProxy, log};
 use crate::httpd::{Server, Setup, watch};
+use crate::myproxy::config::ServerConfig;
+use crate::myproxy::running::Running;
+use crate::myproxy::{MyProxy, log};
 
 /// `MyProxySweepInterval` where it is not given.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(300);

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant, SystemTime};
 use credential_store::{Certificate, Credential, CredentialName, DueCredential, Logon};
 use myproxy_client::{GetRequest, InvalidInput, Lifetime, OldCredential, Proof, UserName, VoName};
 
-use super::running::Running;
-use super::shortfall::{Class, Shortfall};
-use super::wanted::Wanted;
-use super::{MyProxy, log, pause};
+use super::pause;
 use crate::httpd::{ChildStart, ChildWork, Server, Setup, spawn, watch};
+use crate::myproxy::running::Running;
+use crate::myproxy::shortfall::{Class, Shortfall};
+use crate::myproxy::wanted::Wanted;
+use crate::myproxy::{MyProxy, log};
 
 /// How many credentials may wait to be renewed in one child. What finds no room is noticed again.
 const MOST: usize = 256;

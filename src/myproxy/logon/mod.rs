@@ -1,16 +1,21 @@
 //! Fetching a credential: one logon for all requests that bring the same proof.
 
+pub mod key_pool;
+pub mod limit;
+pub mod pause;
+pub mod renewal;
+
 use std::time::{Duration, Instant, SystemTime};
 
 use credential_store::{Credential, Failure, Logon, NewCredential, PENDING_MAX_AGE, Record, SessionLookup};
 
-use super::limit::Place;
-use super::proof::{GrantingCookie, Proof};
-use super::running::Running;
-use super::session::OpenSession;
-use super::shortfall::{Class, Shortfall};
-use super::wanted::{Stored, Wanted};
-use super::{htaccess, log, pause, session};
+use crate::myproxy::proof::{GrantingCookie, Proof};
+use crate::myproxy::running::Running;
+use crate::myproxy::session::OpenSession;
+use crate::myproxy::shortfall::{Class, Shortfall};
+use crate::myproxy::wanted::{Stored, Wanted};
+use crate::myproxy::{htaccess, log, session};
+use limit::Place;
 
 /// The turn to log on for a user, and a place among the requests that may wait for it.
 pub struct Turn<'w> {

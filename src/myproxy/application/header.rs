@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::{PoisonError, RwLock};
 
-use super::config::{DirectoryConfig, ServerConfig};
+use super::environment;
 use super::environment::{DESCRIPTION, ERROR, EXPIRES, SUBJECT};
-use super::{MyProxy, environment};
 use crate::httpd::{Outcome, Request, becomes};
+use crate::myproxy::MyProxy;
+use crate::myproxy::config::{DirectoryConfig, ServerConfig};
 
 /// The headers that go with the one that names the credential's file: each is a variable by another spelling.
 const OTHERS: [(&str, &str); 4] = [

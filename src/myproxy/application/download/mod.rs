@@ -17,11 +17,11 @@ use pubcookie_protocol::script_request::is_script_request;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::session::{self, OpenSession};
-use super::shortfall::{Class, Shortfall};
-use super::wanted::{Stored, Wanted};
-use super::{MyProxy, htaccess, log};
 use crate::httpd::{BodyError, Outcome, Request, Response};
+use crate::myproxy::session::{self, OpenSession};
+use crate::myproxy::shortfall::{Class, Shortfall};
+use crate::myproxy::wanted::{Stored, Wanted};
+use crate::myproxy::{MyProxy, htaccess, log};
 use credential_file::{CredentialFile, FileError};
 use form::{Order, Problem};
 

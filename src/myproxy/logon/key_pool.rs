@@ -14,8 +14,8 @@ use std::time::Duration;
 use myproxy_client::{Key, KeyError, KeySpec};
 
 use super::limit::{Limit, Place};
-use super::{MyProxy, log};
 use crate::httpd::{ChildStart, ChildWork, Server, spawn};
+use crate::myproxy::{MyProxy, log};
 
 /// How often a child looks whether its share of the places has changed.
 const REVIEW: Duration = Duration::from_secs(1);

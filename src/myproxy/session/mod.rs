@@ -1,16 +1,20 @@
 //! The session that ties a browser to its user's credential.
 
+pub mod logout;
+pub mod session_cookie;
+pub mod sweep;
+
 use std::fmt;
 use std::time::SystemTime;
 
 use credential_store::{Session, SessionId, SessionLookup, WebUser, erase_if_expired, erase_if_orphaned};
 
-use super::config::{DirectoryConfig, SHORTEST_SESSION_IDLE};
-use super::running::Running;
-use super::shortfall::Shortfall;
-use super::wanted::Wanted;
-use super::{MyProxy, log, session_cookie};
 use crate::httpd::Request;
+use crate::myproxy::config::{DirectoryConfig, SHORTEST_SESSION_IDLE};
+use crate::myproxy::running::Running;
+use crate::myproxy::shortfall::Shortfall;
+use crate::myproxy::wanted::Wanted;
+use crate::myproxy::{MyProxy, log};
 
 /// A live session of the request's user.
 pub struct OpenSession {

@@ -1,5 +1,9 @@
 //! What the directives of `myproxy_module` make of servers and places.
 
+pub mod extra_params;
+pub mod question;
+pub mod renewal_limits;
+
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -9,12 +13,12 @@ use credential_store::{FilePermissions, Method, Renewal};
 use myproxy_client::{CredentialName, KeyFormat, KeySpec, Lifetime, ServerIdentity, VoName};
 use regex::bytes::Regex;
 
-use super::extra_params::{ExtraParams, NamedServer};
-use super::header::{HeaderName, HeaderNames};
-use super::own_certificate::CertificateKey;
-use super::renewal_limits::RenewalLimits;
-use super::running::{Asking, Running};
 use crate::httpd::{Config, Expression};
+use crate::myproxy::application::header::{HeaderName, HeaderNames};
+use crate::myproxy::proof::own_certificate::CertificateKey;
+use crate::myproxy::running::{Asking, Running};
+use extra_params::{ExtraParams, NamedServer};
+use renewal_limits::RenewalLimits;
 
 /// Limits of a logon (`MyProxyTimeout`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

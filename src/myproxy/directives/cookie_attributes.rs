@@ -1,6 +1,6 @@
 //! The attributes of the session cookie (`MyProxySessionCookie`).
 
-use super::config::SessionCookie;
+use crate::myproxy::config::SessionCookie;
 
 /// What may be said of it. `Secure` and `HttpOnly` cannot be taken away.
 const KNOWN: [&str; 7] = [

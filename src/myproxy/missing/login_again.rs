@@ -8,10 +8,11 @@
 use credential_store::Method;
 use pubcookie_protocol::{cookie_header, script_request};
 
-use super::config::DirectoryConfig;
-use super::shortfall::{Class, Shortfall};
-use super::{MyProxy, log, meeting, session_cookie};
 use crate::httpd::{Outcome, Request};
+use crate::myproxy::config::DirectoryConfig;
+use crate::myproxy::session::session_cookie;
+use crate::myproxy::shortfall::{Class, Shortfall};
+use crate::myproxy::{MyProxy, log, meeting};
 
 /// For how long a browser is not sent again, in seconds.
 const MARK_SECONDS: i64 = 300;

@@ -10,17 +10,17 @@ use credential_store::{Method, WebUser};
 use myproxy_client::Refusal;
 use zeroize::Zeroizing;
 
-use super::config::DirectoryConfig;
-use super::credential::Verdict;
-use super::identity::Identity;
-use super::proof::Proof;
+use super::Proof;
 use super::proven::{Digest, Proven};
-use super::running::Asking;
-use super::session::{self, OpenSession};
-use super::shortfall::{Class, Shortfall};
-use super::wanted::{Stored, Wanted};
-use super::{MyProxy, fixups, htaccess, log, logon};
 use crate::httpd::{Authentication, AuthenticationProvider, Request, offer_to_cache};
+use crate::myproxy::config::DirectoryConfig;
+use crate::myproxy::credential::Verdict;
+use crate::myproxy::identity::Identity;
+use crate::myproxy::running::Asking;
+use crate::myproxy::session::{self, OpenSession};
+use crate::myproxy::shortfall::{Class, Shortfall};
+use crate::myproxy::wanted::{Stored, Wanted};
+use crate::myproxy::{MyProxy, fixups, htaccess, log, logon};
 
 /// The provider.
 pub struct PassPhrases;

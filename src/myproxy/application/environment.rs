@@ -5,10 +5,10 @@ use std::time::SystemTime;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::MyProxy;
-use super::config::DirectoryConfig;
-use super::shortfall::Shortfall;
 use crate::httpd::{Request, becomes};
+use crate::myproxy::MyProxy;
+use crate::myproxy::config::DirectoryConfig;
+use crate::myproxy::shortfall::Shortfall;
 
 pub const SUBJECT: &str = "MYPROXY_CRED_SUBJECT";
 pub const EXPIRES: &str = "MYPROXY_CRED_EXPIRES";

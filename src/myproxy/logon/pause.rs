@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use credential_store::{Origin, Pause, PauseLengths};
 
-use super::log;
-use super::proof::{GrantingCookie, Proof};
-use super::running::Running;
-use super::session::OpenSession;
-use super::shortfall::{Class, Shortfall};
-use super::wanted::Wanted;
+use crate::myproxy::log;
+use crate::myproxy::proof::{GrantingCookie, Proof};
+use crate::myproxy::running::Running;
+use crate::myproxy::session::OpenSession;
+use crate::myproxy::shortfall::{Class, Shortfall};
+use crate::myproxy::wanted::Wanted;
 
 /// A server that said no was asked and has decided: somebody has to change something first.
 const AFTER_REFUSAL: PauseLengths = PauseLengths {

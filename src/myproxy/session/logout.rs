@@ -4,10 +4,12 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use super::config::DirectoryConfig;
-use super::session::{self, Reason};
-use super::{MyProxy, login_again, session_cookie};
+use super::session_cookie;
 use crate::httpd::{Outcome, Request, normalized_path};
+use crate::myproxy::MyProxy;
+use crate::myproxy::config::DirectoryConfig;
+use crate::myproxy::missing::login_again;
+use crate::myproxy::session::{self, Reason};
 
 /// `post_read_request`: a logout URI of the whole server ends the session before anything else looks at the
 /// request, whoever its user is and whatever is done with its path.

@@ -2,8 +2,8 @@
 
 use myproxy_client::{CredentialName, GetRequest, Lifetime, Proof, Server, UserName, VoName};
 
-use super::config::{DirectoryConfig, ServerConfig, Settings};
 use super::extra_params::ExtraParams;
+use super::{DirectoryConfig, ServerConfig, Settings};
 
 impl DirectoryConfig {
     /// The request for a credential.

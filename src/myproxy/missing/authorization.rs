@@ -2,12 +2,12 @@
 
 use std::ffi::CStr;
 
-use super::MyProxy;
-use super::config::{DirectoryConfig, ServerConfig};
-use super::shortfall::{Class, Shortfall};
-use super::wanted::Wanted;
-use super::{fixups, on_missing, session};
 use crate::httpd::{Arguments, Authorization, AuthorizationProvider, Outcome, Request, Use};
+use crate::myproxy::MyProxy;
+use crate::myproxy::config::{DirectoryConfig, ServerConfig};
+use crate::myproxy::shortfall::{Class, Shortfall};
+use crate::myproxy::wanted::Wanted;
+use crate::myproxy::{fixups, missing, session};
 
 /// The provider.
 pub struct CredentialRequired;
@@ -91,7 +91,7 @@ fn what_is_stored(request: &Request<'_>, place: &DirectoryConfig) -> Result<(), 
 }
 
 /// `auth_checker`, around those of all modules: mod_authz_core answers 401 to whoever lacks what is required, as if
-/// another password would help. Where that is a credential, [`on_missing`] decides by the cause; where it is to have
+/// another password would help. Where that is a credential, [`missing`](super) decides by the cause; where it is to have
 /// none, the answer is 403.
 pub fn auth_checker(request: &Request<'_>) -> Outcome {
     let required = request
@@ -118,7 +118,7 @@ pub fn auth_checker(request: &Request<'_>) -> Outcome {
         headers.set_all(name, values);
     }
     match why {
-        KeptOut::ForWantOfOne(shortfall) => on_missing::refuse(request, place, &shortfall),
+        KeptOut::ForWantOfOne(shortfall) => missing::refuse(request, place, &shortfall),
         KeptOut::ForHavingOne => Outcome::Status(403),
     }
 }

@@ -10,9 +10,9 @@ use credential_store::Method;
 use myproxy_client::{ClientCertificate, ClientCertificateError};
 use zeroize::Zeroizing;
 
-use super::config::{ServerConfig, Settings};
-use super::log;
 use crate::httpd::Log;
+use crate::myproxy::config::{ServerConfig, Settings};
+use crate::myproxy::log;
 
 /// The log is told again after so long that a new certificate cannot be used.
 const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(3600);

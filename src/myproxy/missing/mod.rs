@@ -1,9 +1,13 @@
 //! What becomes of a request that gets no credential (`MyProxyOnMissing`).
 
-use super::config::{DirectoryConfig, OnMissing};
-use super::shortfall::{Class, Shortfall};
-use super::{MyProxy, log, login_again, pass_phrase};
+pub mod authorization;
+pub mod login_again;
+
 use crate::httpd::{Outcome, Request};
+use crate::myproxy::config::{DirectoryConfig, OnMissing};
+use crate::myproxy::proof::pass_phrase;
+use crate::myproxy::shortfall::{Class, Shortfall};
+use crate::myproxy::{MyProxy, log};
 
 /// When a client may ask again where no MyProxy server could be reached, in seconds: the granting cookie of its login
 /// still waits then.

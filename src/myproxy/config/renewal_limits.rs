@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use myproxy_client::Lifetime;
 
-use super::config::{DirectoryConfig, ServerConfig};
+use super::{DirectoryConfig, ServerConfig};
 
 /// What was named in any place of a server.
 #[derive(Debug, Default)]
